@@ -1,0 +1,79 @@
+package residency
+
+import (
+	"fmt"
+	"time"
+)
+
+// Role says what an endpoint is to its service; it decides how it is judged.
+type Role uint8
+
+const (
+	RoleOrigin  Role = iota // takes user data itself; the default
+	RoleAPI                 // the same, for programs
+	RolePush                // keeps a connection to the device
+	RoleCDN                 // a declared content delivery edge
+	RoleHTTPDNS             // hands out addresses over HTTP and so bypasses the DNS
+)
+
+var roleNames = [...]string{"origin", "api", "push", "cdn", "httpdns"}
+
+// RoleNames returns the names of all roles in order.
+func RoleNames() []string { return append([]string(nil), roleNames[:]...) }
+
+// ParseRole returns the role with the given name.
+func ParseRole(name string) (Role, bool) {
+	for i, n := range roleNames {
+		if n == name {
+			return Role(i), true
+		}
+	}
+	return 0, false
+}
+
+// String returns the role's name.
+func (r Role) String() string {
+	if int(r) < len(roleNames) {
+		return roleNames[r]
+	}
+	return fmt.Sprintf("Role(%d)", uint8(r))
+}
+
+// MarshalText writes the role's name.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a role's name.
+func (r *Role) UnmarshalText(text []byte) error {
+	v, ok := ParseRole(string(text))
+	if !ok {
+		return fmt.Errorf("%q is no role", text)
+	}
+	*r = v
+	return nil
+}
+
+// Endpoint is a host name of a service that user data is sent to.
+type Endpoint struct {
+	Vendor  string // id
+	Service string // id
+	Host    string // lower-case ASCII (A-labels), no trailing dot
+	Role    Role
+
+	// RetiredOn is the day the vendor took the endpoint out of use, and
+	// Retired the first instant of that day in the organisation's time zone.
+	// From then the endpoint does not count, unless an address is seen again.
+	RetiredOn Date
+	Retired   time.Time
+
+	Note   string // free text for people
+	Source string // where it is known from
+	Where  string // "config.toml:88", for hints that name a line
+}
+
+// Key identifies the endpoint among all: vendor, service and host.
+func (e Endpoint) Key() string { return e.Vendor + "/" + e.Service + "/" + e.Host }
+
+// RetiredAt reports whether the endpoint was retired at the given time.
+func (e Endpoint) RetiredAt(at time.Time) bool {
+	return !e.Retired.IsZero() && !at.Before(e.Retired)
+}

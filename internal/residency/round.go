@@ -1,0 +1,60 @@
+package residency
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Round is everything learned from one check of one endpoint: the looks from
+// every market, the locations of every address seen, and the cells judged from
+// them alone. It is the unit of truth.
+type Round struct {
+	Endpoint     Endpoint
+	At           time.Time
+	Observations []Observation
+	Locations    map[netip.Addr]Location
+	Cells        []Cell
+}
+
+// Run is one pass over all that was due.
+type Run struct {
+	ID        string
+	At        time.Time // the time judged at
+	Started   time.Time
+	Finished  time.Time
+	Partial   bool   // ended before everything was looked at
+	PartialBy string // why: "the time budget of 50s ran out", "interrupted"
+	Simulated bool   // judged as of another time than now (check --at)
+
+	Version      string // of the program
+	ConfigSHA256 string
+	Notice       string // re-enactment notice of a scenario, shown everywhere
+
+	Datasets  []Dataset
+	Missing   []string // configured sources that could not be loaded, with the reason
+	Resolvers []ResolverStatus
+	Notices   []string // what the user must know before the results, in plain words
+	Rounds    []Round
+	Claims    []ClaimStanding
+}
+
+// ClaimStanding is what a run says of one claim.
+type ClaimStanding struct {
+	Claim    Claim
+	Standing Standing
+	Counts   CellCounts
+	Coverage Coverage
+	Markets  int       // markets with at least one counting cell
+	Outside  []Country // markets with an outside cell that counts, sorted
+	Where    Countries // countries seen in those cells' outside addresses
+}
+
+// CellCounts counts the cells of a claim by verdict. NotCounted cells are in
+// no other number.
+type CellCounts struct {
+	Inside       int `json:"inside"`
+	Outside      int `json:"outside"`
+	Undetermined int `json:"undetermined"`
+	NotMeasured  int `json:"not_measured"`
+	NotCounted   int `json:"not_counted"`
+}
