@@ -1,0 +1,207 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Facts are what is known about one endpoint in one market: every look, and
+// the location of every address the looks showed.
+type Facts struct {
+	Endpoint  residency.Endpoint
+	Market    residency.Market
+	Types     []string // record types that were to be asked
+	Looks     []residency.Observation
+	Locations map[netip.Addr]residency.Location
+	At        time.Time
+}
+
+// Judge returns the cell of one claim for the endpoint and market of f. It
+// judges one run by itself: the window and the confirmation over several runs
+// need a memory.
+func Judge(c residency.Claim, f Facts) residency.Cell {
+	cell := residency.Cell{Claim: c.ID, Endpoint: f.Endpoint, Market: f.Market.Code, Counts: true}
+	s := survey(f)
+	cell.Coverage = s.coverage
+	cell.Addresses = placeAll(c, f, s)
+
+	verdict(&cell, c, s)
+	if f.Endpoint.RetiredAt(f.At) && len(cell.Addresses) == 0 {
+		cell.Counts = false
+	}
+	addHints(&cell, s)
+	slices.Sort(cell.Reasons)
+	cell.Reasons = slices.Compact(cell.Reasons)
+	return cell
+}
+
+// placeAll judges every address of the looks, sorted.
+func placeAll(c residency.Claim, f Facts, s *sight) []residency.JudgedAddress {
+	list := make([]residency.JudgedAddress, 0, len(s.shown))
+	for addr, seen := range s.shown {
+		loc, ok := f.Locations[addr]
+		if !ok {
+			loc = residency.Location{Address: addr}
+		}
+		p := Place(c, f.Endpoint.Role, f.Market.Code, loc)
+		a := residency.JudgedAddress{
+			Address: addr, Side: p.Side, Grade: p.Grade, Reasons: p.Reasons,
+			Counts: p.Counts, Tailoring: seen.tailoring, Resolvers: sortedKeys(seen.resolvers),
+		}
+		seen.suspected = p.Suspected
+		if !seen.ofMarket {
+			// Seen from here, not by the market's users: shown, no more.
+			a.Counts = false
+			a.Reasons = append(slices.Clone(a.Reasons), residency.ReasonNotTailored)
+			slices.Sort(a.Reasons)
+		}
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b residency.JudgedAddress) int { return a.Address.Compare(b.Address) })
+	return list
+}
+
+// verdict fills in verdict, grade and reasons from the judged addresses.
+func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
+	t := termsOf(c, cell.Endpoint.Role, cell.Market)
+	var outside, inside, unclear []residency.JudgedAddress
+	for _, a := range cell.Addresses {
+		switch {
+		case !s.shown[a.Address].ofMarket:
+		case !a.Counts:
+			cell.NotCounted++
+			cell.Reasons = append(cell.Reasons, a.Reasons...)
+		case a.Side == residency.SideOutside:
+			outside = append(outside, a)
+		case a.Side == residency.SideInside:
+			inside = append(inside, a)
+		default:
+			unclear = append(unclear, a)
+			cell.Suspected = cell.Suspected.Union(s.shown[a.Address].suspected)
+		}
+	}
+	if len(outside) > 0 && judgeOutside(cell, t, s, outside) {
+		return
+	}
+	for _, a := range unclear {
+		cell.Reasons = append(cell.Reasons, a.Reasons...)
+	}
+	switch {
+	case s.coverage.Met == 0 || !s.anyOfMarket():
+		notMeasured(cell, s)
+	case len(inside)+len(unclear)+len(outside) == 0:
+		// Only anycast addresses of a declared CDN: nothing to say, either way.
+		cell.Counts = false
+	case len(unclear)+len(outside) > 0:
+		cell.Reasons = append(cell.Reasons, s.unmet()...)
+	default:
+		judgeInside(cell, t, s, inside)
+	}
+}
+
+// judgeOutside decides whether the outside addresses are enough for the
+// verdict. Answers that may depend on who asks count fully only when two
+// resolvers gave an outside address, else they are one source's word.
+func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.JudgedAddress) bool {
+	witnesses := map[string]bool{}
+	for _, a := range outside {
+		for r := range s.shown[a.Address].witnesses {
+			witnesses[r] = true
+		}
+	}
+	for _, a := range outside {
+		g := a.Grade
+		if !s.shown[a.Address].tailored && len(witnesses) < 2 {
+			g = min(g, residency.Asserted)
+		}
+		cell.Grade = max(cell.Grade, g)
+	}
+	if cell.Grade < t.floor {
+		cell.Grade = residency.GradeNone
+		cell.Reasons = append(cell.Reasons, residency.ReasonBelowGrade, residency.ReasonNotTailored)
+		for _, a := range outside {
+			cell.Suspected = cell.Suspected.Union(s.located(a.Address))
+		}
+		return false
+	}
+	cell.Verdict = residency.Outside
+	cell.Suspected = residency.Countries{}
+	cell.Reasons = nil
+	for _, a := range outside {
+		cell.Reasons = append(cell.Reasons, a.Reasons...)
+	}
+	return true
+}
+
+// judgeInside is reached when every address that counts is inside. All needs
+// must be met; no resolver that could have dissented may have been silent; and
+// an answer that may depend on who asks needs a second resolver beside it.
+func judgeInside(cell *residency.Cell, t terms, s *sight, inside []residency.JudgedAddress) {
+	if s.coverage.Met < s.coverage.Needs {
+		cell.Reasons = append(cell.Reasons, s.unmet()...)
+		return
+	}
+	if silent := s.silent(); len(silent) > 0 {
+		cell.Reasons = append(cell.Reasons, silent...)
+		return
+	}
+	cell.Grade = residency.Proven
+	for _, a := range inside {
+		cell.Grade = min(cell.Grade, a.Grade)
+	}
+	if s.thin() {
+		cell.Grade = min(cell.Grade, residency.Asserted)
+	}
+	if cell.Grade < t.floor {
+		cell.Grade = residency.GradeNone
+		cell.Reasons = append(cell.Reasons, residency.ReasonBelowGrade, residency.ReasonNotTailored)
+		return
+	}
+	if cell.Endpoint.Role == residency.RoleHTTPDNS {
+		cell.Grade = residency.GradeNone
+		cell.Reasons = append(cell.Reasons, residency.ReasonBypassesDNS)
+		return
+	}
+	cell.Verdict = residency.Inside
+	cell.Reasons = nil
+}
+
+// notMeasured says why nothing was seen.
+func notMeasured(cell *residency.Cell, s *sight) {
+	cell.Verdict = residency.NotMeasured
+	cell.Reasons = append(cell.Reasons, s.unmet()...)
+	if s.coverage.Met > 0 {
+		cell.Reasons = append(cell.Reasons, residency.ReasonNoAddress)
+	}
+}
+
+// addHints tells what the user could do about the cell.
+func addHints(cell *residency.Cell, s *sight) {
+	e := cell.Endpoint
+	where := ""
+	if e.Where != "" {
+		where = " (" + e.Where + ")"
+	}
+	if s.nxdomain > 0 && !s.anyOfMarket() && e.Retired.IsZero() {
+		cell.Hints = append(cell.Hints, fmt.Sprintf(
+			"%s does not exist any more: if the vendor took it out of use, add retired = DATE to it%s", e.Host, where))
+	}
+	if slices.Contains(cell.Reasons, residency.ReasonEdge) && e.Role != residency.RoleCDN {
+		cell.Hints = append(cell.Hints, fmt.Sprintf(
+			"%s is answered by a shared edge, which says nothing of the origin behind it: if it is a content delivery network, declare role = \"cdn\"%s", e.Host, where))
+	}
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

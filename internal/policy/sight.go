@@ -1,0 +1,190 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+
+	"residency/internal/residency"
+)
+
+// need is one thing a market must be asked: a client subnet and a record type.
+type need struct {
+	subnet netip.Prefix
+	typ    string
+}
+
+// shown is what the looks of one cell say about one address.
+type shown struct {
+	tailoring residency.Tailoring // the strongest look that showed it
+	resolvers map[string]bool     // all that showed it
+	ofMarket  bool                // at least one look was about the market
+	tailored  bool                // at least one such look was specific, global or from a resolver that stands there
+	witnesses map[string]bool     // resolvers whose looks about the market showed it
+	suspected residency.Countries
+}
+
+// meeting is how a need was met.
+type meeting struct {
+	tailored  bool
+	resolvers map[string]bool
+}
+
+// sight is a summary of the looks of one cell.
+type sight struct {
+	facts    Facts
+	coverage residency.Coverage
+	shown    map[netip.Addr]*shown
+	needs    map[need]*meeting // nil value: not met
+	nxdomain int
+}
+
+// survey summarises the looks of f.
+func survey(f Facts) *sight {
+	s := &sight{facts: f, shown: map[netip.Addr]*shown{}, needs: map[need]*meeting{}}
+	for _, typ := range f.Types {
+		if len(f.Market.Subnets) == 0 {
+			s.needs[need{typ: typ}] = nil
+		}
+		for _, sub := range f.Market.Subnets {
+			s.needs[need{sub.Prefix, typ}] = nil
+		}
+	}
+	for _, o := range f.Looks {
+		s.add(o)
+	}
+	s.coverage.Needs = len(s.needs)
+	for _, m := range s.needs {
+		if m != nil {
+			s.coverage.Met++
+		}
+	}
+	return s
+}
+
+// add takes one look into the summary.
+func (s *sight) add(o residency.Observation) {
+	s.coverage.Looks++
+	if !o.Answered() {
+		s.coverage.Failed++
+		if o.Failure == residency.FailNXDomain {
+			s.nxdomain++
+		}
+		return
+	}
+	meets, strong := o.Meets(), isTailored(o)
+	if k := (need{o.Subnet.Prefix, o.Type}); meets {
+		if m, wanted := s.needs[k]; wanted {
+			if m == nil {
+				m = &meeting{resolvers: map[string]bool{}}
+				s.needs[k] = m
+			}
+			m.tailored = m.tailored || strong
+			m.resolvers[o.Resolver] = true
+		}
+	}
+	for _, a := range o.Addresses {
+		sh := s.shown[a.Address]
+		if sh == nil {
+			sh = &shown{resolvers: map[string]bool{}, witnesses: map[string]bool{}}
+			s.shown[a.Address] = sh
+		}
+		sh.tailoring = max(sh.tailoring, o.Tailoring)
+		sh.resolvers[o.Resolver] = true
+		if meets {
+			sh.ofMarket = true
+			sh.tailored = sh.tailored || strong
+			sh.witnesses[o.Resolver] = true
+		}
+	}
+}
+
+// isTailored reports whether a look's answer cannot depend on who asked.
+func isTailored(o residency.Observation) bool {
+	return o.Local || o.Tailoring >= residency.TailoringGlobal
+}
+
+// anyOfMarket reports whether an address was seen by a look about the market.
+func (s *sight) anyOfMarket() bool {
+	for _, sh := range s.shown {
+		if sh.ofMarket {
+			return true
+		}
+	}
+	return false
+}
+
+// located returns where an address can be.
+func (s *sight) located(addr netip.Addr) residency.Countries {
+	return s.facts.Locations[addr].Countries
+}
+
+// unmet returns why needs were not met: the failures of their looks, or that
+// the looks were not about the market.
+func (s *sight) unmet() []residency.Reason {
+	var why []residency.Reason
+	for k, m := range s.needs {
+		if m != nil {
+			continue
+		}
+		asked := false
+		for _, o := range s.facts.Looks {
+			if o.Subnet.Prefix != k.subnet || o.Type != k.typ {
+				continue
+			}
+			asked = true
+			if o.Answered() {
+				why = append(why, residency.ReasonNotTailored)
+			} else {
+				why = append(why, failureOf(o))
+			}
+		}
+		if !asked {
+			why = append(why, residency.Reason(residency.FailCancelled))
+		}
+	}
+	slices.Sort(why)
+	return slices.Compact(why)
+}
+
+// silent returns the failures of resolvers that answered no look of some
+// record type. Such a resolver could have shown another address, so its
+// silence must not read as agreement. A resolver whose answers are known not
+// to be about the market could not have counted, and is left out.
+func (s *sight) silent() []residency.Reason {
+	type key struct{ resolver, typ string }
+	answered := map[key]bool{}
+	counts := map[string]bool{} // resolver: true when it counts or may
+	for _, o := range s.facts.Looks {
+		if o.Answered() {
+			answered[key{o.Resolver, o.Type}] = true
+			counts[o.Resolver] = counts[o.Resolver] || o.Meets()
+		}
+	}
+	var why []residency.Reason
+	for _, o := range s.facts.Looks {
+		may, spoke := counts[o.Resolver]
+		if !answered[key{o.Resolver, o.Type}] && (may || !spoke) {
+			why = append(why, failureOf(o))
+		}
+	}
+	return why
+}
+
+// thin reports whether some need rests on one resolver's answer alone, and
+// that answer may depend on who asks.
+func (s *sight) thin() bool {
+	for _, m := range s.needs {
+		if m != nil && !m.tailored && len(m.resolvers) < 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// failureOf returns a look's failure as a reason.
+func failureOf(o residency.Observation) residency.Reason {
+	if o.Failure != "" {
+		return residency.Reason(o.Failure)
+	}
+	return residency.Reason(residency.FailOtherRcode)
+}

@@ -1,0 +1,80 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Stand returns the standing of a claim from all its cells at a time. It is
+// broken when a counting cell is outside and the claim is due, pending when
+// one is outside before that, holding only when at least one cell counts and
+// every one that counts is inside, and unknown otherwise.
+//
+// cells must hold every cell of the claim, the ones that were not measured
+// too: a cell that is left out cannot stop the claim from holding.
+func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]residency.Location, at time.Time) residency.ClaimStanding {
+	s := residency.ClaimStanding{Claim: c}
+	markets := map[residency.Country]bool{}
+	outside := map[residency.Country]bool{}
+	counting := 0
+	for _, cell := range cells {
+		s.Coverage = s.Coverage.Add(cell.Coverage)
+		if !cell.Counts {
+			s.Counts.NotCounted++
+			continue
+		}
+		counting++
+		markets[cell.Market] = true
+		switch cell.Verdict {
+		case residency.Inside:
+			s.Counts.Inside++
+		case residency.Outside:
+			s.Counts.Outside++
+			outside[cell.Market] = true
+			s.Where = s.Where.Union(outsideCountries(cell, locations))
+		case residency.NotMeasured:
+			s.Counts.NotMeasured++
+		default:
+			s.Counts.Undetermined++
+		}
+	}
+	s.Markets = len(markets)
+	s.Outside = sortedKeys(outside)
+	switch {
+	case s.Counts.Outside > 0 && c.InForce(at):
+		s.Standing = residency.Broken
+	case s.Counts.Outside > 0:
+		s.Standing = residency.Pending
+	case counting > 0 && s.Counts.Inside == counting:
+		s.Standing = residency.Holding
+	}
+	return s
+}
+
+// outsideCountries returns where the outside addresses of a cell can be.
+func outsideCountries(cell residency.Cell, locations map[netip.Addr]residency.Location) residency.Countries {
+	var s residency.Countries
+	for _, a := range cell.Addresses {
+		if a.Side == residency.SideOutside && a.Counts {
+			s = s.Union(locations[a.Address].Countries)
+		}
+	}
+	return s
+}
+
+// Worst returns the worst of the standings in the order that monitoring needs:
+// broken, unknown, pending, holding. No standing at all is unknown.
+func Worst(standings []residency.ClaimStanding) residency.Standing {
+	order := []residency.Standing{residency.Broken, residency.StandingUnknown, residency.Pending, residency.Holding}
+	worst := len(order) - 1
+	if len(standings) == 0 {
+		return residency.StandingUnknown
+	}
+	for _, s := range standings {
+		worst = min(worst, slices.Index(order, s.Standing))
+	}
+	return order[worst]
+}
