@@ -285,7 +285,8 @@ func Limits() []string {
 }
 
 // Names returns the English short names of the set's countries in the order
-// of their codes, joined by commas; "nowhere known" for the empty set.
+// of their codes, joined by "or", as a thing can be in any of them; "nowhere
+// known" for the empty set.
 func (s Countries) Names() string {
 	if s.Empty() {
 		return "nowhere known"
@@ -294,7 +295,7 @@ func (s Countries) Names() string {
 	for c := range s.All() {
 		names = append(names, c.Name())
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, " or ")
 }
 
 // Plural returns the number with its noun: "1 look", "2 looks". The noun must

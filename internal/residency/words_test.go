@@ -137,3 +137,15 @@ func TestMainReason(t *testing.T) {
 		t.Errorf("MainReason of no cells = %q", got)
 	}
 }
+
+func TestNames(t *testing.T) {
+	for want, set := range map[string]Countries{
+		"nowhere known":    {},
+		"Singapore":        CountriesOf(MustCountry("SG")),
+		"China or Germany": CountriesOf(MustCountry("DE"), MustCountry("CN")),
+	} {
+		if got := set.Names(); got != want {
+			t.Errorf("Names(%v) = %q, want %q", set, got, want)
+		}
+	}
+}

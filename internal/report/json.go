@@ -1,0 +1,397 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Schema names the version of the JSON of a check. Fields may be added under
+// one version; a field that changes its meaning makes a new one.
+const Schema = "residency/check/v1"
+
+type jsonRun struct {
+	ID           string     `json:"id"`
+	At           time.Time  `json:"at"`
+	Started      *time.Time `json:"started"`
+	Finished     *time.Time `json:"finished"`
+	Partial      bool       `json:"partial"`
+	PartialBy    string     `json:"partial_by,omitempty"`
+	SimulatedAt  *time.Time `json:"simulated_at"`
+	Version      string     `json:"version"`
+	ConfigSHA256 string     `json:"config_sha256"`
+	Notice       string     `json:"notice,omitempty"`
+	ExitCode     int        `json:"exit_code"`
+	Looks        int        `json:"looks"`
+	Failed       int        `json:"failed"`
+}
+
+type jsonDataset struct {
+	residency.Dataset
+	Built *time.Time `json:"built"` // hides the field of the data set: null when not known
+}
+
+type jsonResolver struct {
+	Name          string            `json:"name"`
+	Server        string            `json:"server"`
+	Answers       bool              `json:"answers"`
+	Failure       residency.Failure `json:"failure"`
+	PassesSubnets bool              `json:"passes_subnets"`
+	Declared      bool              `json:"declared"`
+	Authoritative bool              `json:"authoritative"`
+	StandsIn      []string          `json:"stands_in"`
+	Text          string            `json:"text"`
+}
+
+type jsonClaim struct {
+	ID           string               `json:"id"`
+	Kind         residency.ClaimKind  `json:"kind"`
+	Vendor       string               `json:"vendor"`
+	Title        string               `json:"title"`
+	Standing     residency.Standing   `json:"standing"`
+	Effective    residency.Standing   `json:"effective"` // as the exit code takes it
+	Live         bool                 `json:"live"`
+	Words        string               `json:"words"`
+	Due          *residency.Date      `json:"due"`
+	DueAt        *time.Time           `json:"due_at"`
+	From         *residency.Date      `json:"from"`
+	LastOutside  *time.Time           `json:"last_outside"` // null: needs a memory of earlier runs
+	BrokenSince  *time.Time           `json:"broken_since"` // the same
+	Markets      int                  `json:"markets"`
+	OutsideFrom  []string             `json:"outside_from"` // markets
+	OutsideIn    residency.Countries  `json:"outside_in"`   // countries
+	Cells        residency.CellCounts `json:"cells"`
+	Coverage     residency.Coverage   `json:"coverage"`
+	SaidBy       string               `json:"said_by"`
+	SaidOn       *residency.Date      `json:"said_on"`
+	Quote        string               `json:"quote"`
+	Source       string               `json:"source"`
+	SupersededBy string               `json:"superseded_by,omitempty"`
+}
+
+type jsonCell struct {
+	Claim     string              `json:"claim"`
+	Vendor    string              `json:"vendor"`
+	Service   string              `json:"service"`
+	Endpoint  string              `json:"endpoint"`
+	Role      residency.Role      `json:"role"`
+	Market    residency.Country   `json:"market"`
+	Verdict   residency.Verdict   `json:"verdict"`
+	Grade     residency.Grade     `json:"grade"`
+	Reasons   []residency.Reason  `json:"reasons"`
+	Counts    bool                `json:"counts"`
+	Suspected residency.Countries `json:"suspected"`
+	Addresses []jsonAddress       `json:"addresses"`
+	// NotCounted is the number of addresses that do not count.
+	NotCounted int                `json:"addresses_not_counted"`
+	Looks      []jsonLook         `json:"looks"`
+	Coverage   residency.Coverage `json:"coverage"`
+	Hints      []string           `json:"hints"`
+}
+
+type jsonAddress struct {
+	Address    netip.Addr          `json:"address"`
+	Chain      []residency.Link    `json:"chain"`
+	TTL        uint32              `json:"ttl"`
+	Countries  residency.Countries `json:"countries"`
+	Region     string              `json:"region"`
+	Side       residency.Side      `json:"side"`
+	Grade      residency.Grade     `json:"grade"`
+	Reasons    []residency.Reason  `json:"reasons"`
+	Counts     bool                `json:"counts"`
+	Tailoring  residency.Tailoring `json:"tailoring"`
+	Resolvers  []string            `json:"resolvers"`
+	DecidedBy  residency.Decision  `json:"decided_by"`
+	Conflict   bool                `json:"conflict"`
+	Missing    []string            `json:"missing"`
+	Assertions []jsonAssertion     `json:"assertions"`
+}
+
+type jsonAssertion struct {
+	Source  string              `json:"source"`
+	Class   residency.Class     `json:"class"`
+	Lineage string              `json:"lineage"`
+	In      residency.Countries `json:"in"`
+	NotIn   residency.Countries `json:"not_in"`
+	Region  string              `json:"region"`
+	Prefix  string              `json:"prefix"`
+	Stale   bool                `json:"stale"`
+	Note    string              `json:"note,omitempty"`
+	Dataset string              `json:"dataset"`
+}
+
+type jsonLook struct {
+	Server       string              `json:"server"`
+	Resolver     string              `json:"resolver"`
+	Transport    string              `json:"transport"`
+	Type         string              `json:"type"`
+	ClientSubnet string              `json:"client_subnet"`
+	Returned     string              `json:"returned"`
+	Scope        int                 `json:"scope"`
+	Tailoring    residency.Tailoring `json:"tailoring"`
+	Rcode        string              `json:"rcode"`
+	Failure      residency.Failure   `json:"failure"`
+	Detail       string              `json:"detail,omitempty"`
+	RTT          float64             `json:"rtt_ms"`
+	At           time.Time           `json:"at"`
+}
+
+type jsonHead struct {
+	Run       jsonRun        `json:"run"`
+	Datasets  []jsonDataset  `json:"datasets"`
+	Missing   []string       `json:"missing"`
+	Resolvers []jsonResolver `json:"resolvers"`
+	Notices   []string       `json:"notices"`
+}
+
+// JSON writes the run as one document, a line per claim and cell, so that a
+// large run needs no more memory than its largest cell.
+func JSON(w io.Writer, run residency.Run) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	head, err := marshal(headOf(&run))
+	if err != nil {
+		return err
+	}
+	out.WriteString(`{"schema":"` + Schema + `",`)
+	out.Write(head[1 : len(head)-1]) // its members
+	out.WriteString(",\n\"claims\":[")
+	for i, c := range run.Claims {
+		if err := member(out, i, claimOf(&run, c)); err != nil {
+			return err
+		}
+	}
+	out.WriteString("],\n\"cells\":[")
+	i := 0
+	for round, cell := range cells(&run) {
+		if err := member(out, i, cellOf(round, cell)); err != nil {
+			return err
+		}
+		i++
+	}
+	out.WriteString("]}\n")
+	return out.Flush()
+}
+
+// member writes one element of an array on a line of its own.
+func member(out *bufio.Writer, i int, v any) error {
+	if i > 0 {
+		out.WriteByte(',')
+	}
+	out.WriteByte('\n')
+	b, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b)
+	return err
+}
+
+// NDJSON writes one object a line: first the run, then claims, then cells.
+// Each names its type.
+func NDJSON(w io.Writer, run residency.Run) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	line := func(kind string, v any) error {
+		b, err := marshal(v)
+		if err != nil {
+			return err
+		}
+		out.WriteString(`{"type":"` + kind + `",`)
+		out.Write(b[1:])
+		return out.WriteByte('\n')
+	}
+	head := struct {
+		Schema string `json:"schema"`
+		jsonHead
+	}{Schema, headOf(&run)}
+	if err := line("run", head); err != nil {
+		return err
+	}
+	for _, c := range run.Claims {
+		if err := line("claim", claimOf(&run, c)); err != nil {
+			return err
+		}
+	}
+	for round, cell := range cells(&run) {
+		if err := line("cell", cellOf(round, cell)); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// marshal encodes without escaping <, > and &: this JSON goes into no page.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func headOf(run *residency.Run) jsonHead {
+	looks, failed := coverage(run)
+	head := jsonHead{
+		Run: jsonRun{
+			ID: run.ID, At: run.At, Started: known(run.Started), Finished: known(run.Finished),
+			Partial: run.Partial, PartialBy: run.PartialBy, Version: run.Version,
+			ConfigSHA256: run.ConfigSHA256, Notice: run.Notice, ExitCode: ExitCode(*run),
+			Looks: looks, Failed: failed,
+		},
+		Datasets: []jsonDataset{}, Missing: some(run.Missing),
+		Resolvers: []jsonResolver{}, Notices: some(run.Notices),
+	}
+	if run.Simulated {
+		head.Run.SimulatedAt = &run.At
+	}
+	for _, d := range run.Datasets {
+		head.Datasets = append(head.Datasets, jsonDataset{d, known(d.Built)})
+	}
+	for _, r := range run.Resolvers {
+		in := residency.CountriesOf(r.StandsIn...).Codes()
+		head.Resolvers = append(head.Resolvers, jsonResolver{
+			r.Name, r.Server, r.Answers, r.Failure, r.PassesSubnets, r.Declared, r.Authoritative, in, r.Text,
+		})
+	}
+	return head
+}
+
+func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
+	from := make([]string, len(c.Outside))
+	for i, m := range c.Outside {
+		from[i] = m.String()
+	}
+	return jsonClaim{
+		ID: c.Claim.ID, Kind: c.Claim.Kind, Vendor: c.Claim.Vendor, Title: c.Claim.Title,
+		Standing: c.Standing, Effective: c.Standing, Live: c.Claim.Live(),
+		Words: c.Words(run.MainReason(c.Claim.ID)),
+		Due:   written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
+		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
+		Cells: c.Counts, Coverage: c.Coverage,
+		SaidBy: c.Claim.SaidBy, SaidOn: written(c.Claim.SaidOn), Quote: c.Claim.Quote, Source: c.Claim.Source,
+		SupersededBy: c.Claim.SupersededBy,
+	}
+}
+
+func cellOf(round *residency.Round, cell *residency.Cell) jsonCell {
+	out := jsonCell{
+		Claim: cell.Claim, Vendor: cell.Endpoint.Vendor, Service: cell.Endpoint.Service,
+		Endpoint: cell.Endpoint.Host, Role: cell.Endpoint.Role, Market: cell.Market,
+		Verdict: cell.Verdict, Grade: cell.Grade, Reasons: some(cell.Reasons), Counts: cell.Counts,
+		Suspected: cell.Suspected, Addresses: []jsonAddress{}, NotCounted: cell.NotCounted,
+		Looks: []jsonLook{}, Coverage: cell.Coverage, Hints: some(cell.Hints),
+	}
+	for _, a := range cell.Addresses {
+		out.Addresses = append(out.Addresses, addressOf(round, cell, a))
+	}
+	for i := range round.Observations {
+		if o := &round.Observations[i]; o.Market == cell.Market {
+			out.Looks = append(out.Looks, lookOf(o))
+		}
+	}
+	return out
+}
+
+func addressOf(round *residency.Round, cell *residency.Cell, a residency.JudgedAddress) jsonAddress {
+	at := round.Locations[a.Address]
+	out := jsonAddress{
+		Address: a.Address, Countries: at.Countries, Region: at.Region, Side: a.Side, Grade: a.Grade,
+		Reasons: some(a.Reasons), Counts: a.Counts, Tailoring: a.Tailoring, Resolvers: some(a.Resolvers),
+		DecidedBy: at.Decision, Conflict: at.Conflict, Missing: some(at.Missing), Assertions: []jsonAssertion{},
+	}
+	seen := sightings(round, cell.Market, a.Address)
+	out.Chain = []residency.Link{}
+	for i, s := range seen {
+		if i == 0 {
+			out.Chain, out.TTL = some(s.look.Chain), s.ttl
+		}
+		out.TTL = min(out.TTL, s.ttl)
+	}
+	for _, said := range at.Assertions {
+		out.Assertions = append(out.Assertions, assertionOf(said))
+	}
+	return out
+}
+
+func assertionOf(said residency.Assertion) jsonAssertion {
+	a := jsonAssertion{
+		Source: said.Source, Class: said.Class, Lineage: said.Lineage, In: said.In, NotIn: said.NotIn,
+		Region: said.Region, Prefix: prefix(said.Prefix), Stale: said.Stale, Note: said.Note,
+	}
+	if said.Dataset != nil {
+		a.Dataset = said.Dataset.Name
+	}
+	return a
+}
+
+func lookOf(o *residency.Observation) jsonLook {
+	return jsonLook{
+		Server: o.Server, Resolver: o.Resolver, Transport: o.Transport, Type: o.Type,
+		ClientSubnet: prefix(o.Subnet.Prefix), Returned: prefix(o.Returned), Scope: o.Scope,
+		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
+		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At,
+	}
+}
+
+// sighting is one look that showed an address, with the TTL it had there.
+type sighting struct {
+	look *residency.Observation
+	ttl  uint32
+}
+
+// sightings returns the looks from a market that showed an address, in order.
+func sightings(round *residency.Round, market residency.Country, addr netip.Addr) []sighting {
+	var list []sighting
+	for i := range round.Observations {
+		o := &round.Observations[i]
+		if o.Market != market {
+			continue
+		}
+		for _, a := range o.Addresses {
+			if a.Address == addr {
+				list = append(list, sighting{o, a.TTL})
+				break
+			}
+		}
+	}
+	return list
+}
+
+// prefix writes a prefix, "" for none.
+func prefix(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
+// known returns nil, JSON's null, for the zero time.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// written returns nil, JSON's null, for no date.
+func written(d residency.Date) *residency.Date {
+	if d.IsZero() {
+		return nil
+	}
+	return &d
+}
+
+// some returns the list, never nil, so that JSON has [] and not null.
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return slices.Clip(list)
+}

@@ -1,0 +1,247 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"residency/internal/residency"
+)
+
+// CSV writes one row a cell, under a header. A simulated run has one column
+// more, simulated_at, at the end: a row that is copied out of its file still
+// says so.
+func CSV(w io.Writer, run residency.Run) error {
+	out := csv.NewWriter(w)
+	header := strings.Split("claim,vendor,service,endpoint,market,verdict,grade,reasons,countries,addresses,waiver", ",")
+	simulated := ""
+	if run.Simulated {
+		header = append(header, "simulated_at")
+		simulated = run.At.Format(time.RFC3339)
+	}
+	if err := out.Write(header); err != nil {
+		return err
+	}
+	for round, cell := range cells(&run) {
+		outside, other := places(round, cell)
+		row := []string{
+			cell.Claim, cell.Endpoint.Vendor, cell.Endpoint.Service, cell.Endpoint.Host, cell.Market.String(),
+			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), outside.Union(other).String(), addresses(cell), "",
+		}
+		if simulated != "" {
+			row = append(row, simulated)
+		}
+		for i := range row {
+			row[i] = harmless(row[i])
+		}
+		if err := out.Write(row); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// harmless keeps a spreadsheet from running a field as a formula: one that
+// begins like a formula gets an apostrophe before it, and no field has
+// characters that end a line or a field early.
+func harmless(s string) string {
+	if s == "" {
+		return s
+	}
+	s = clean(s)
+	// Some programs cut leading blanks off before they look for a formula.
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " ")); strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20\ufffd", first) {
+		return "'" + s
+	}
+	return s
+}
+
+func join(reasons []residency.Reason) string {
+	list := make([]string, len(reasons))
+	for i, r := range reasons {
+		list[i] = string(r)
+	}
+	return strings.Join(list, "|")
+}
+
+func addresses(cell *residency.Cell) string {
+	list := make([]string, len(cell.Addresses))
+	for i, a := range cell.Addresses {
+		list[i] = a.Address.String()
+	}
+	return strings.Join(list, "|")
+}
+
+var nagiosWords = [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
+
+// Nagios writes the one line of a monitoring plugin, with perfdata. Its word
+// is that of the exit code. Only cells that count are in the numbers.
+func Nagios(w io.Writer, run residency.Run) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "RESIDENCY %s - %s", nagiosWords[ExitCode(run)], strings.TrimSuffix(totals(&run), "."))
+	for _, c := range run.Claims {
+		if c.Standing != residency.Holding {
+			fmt.Fprintf(&b, "; %s: %s", claimName(c.Claim), claimWords(&run, c))
+		}
+	}
+	if run.Partial {
+		b.WriteString("; partial: " + clean(run.PartialBy))
+	}
+	if run.Simulated {
+		b.WriteString("; simulated_at " + run.At.Format(time.RFC3339))
+	}
+	if run.Notice != "" {
+		b.WriteString("; " + clean(run.Notice))
+	}
+	// The bar is the separator of perfdata, so the text can have none.
+	text := strings.ReplaceAll(b.String(), "|", "/")
+	n := verdicts(&run)
+	_, err := fmt.Fprintf(w, "%s | inside=%d outside=%d undetermined=%d not_measured=%d\n",
+		text, n.Inside, n.Outside, n.Undetermined, n.NotMeasured)
+	return err
+}
+
+type junitSuites struct {
+	XMLName xml.Name     `xml:"testsuites"`
+	Name    string       `xml:"name,attr"`
+	Suites  []junitSuite `xml:"testsuite"`
+	junitCounts
+}
+
+type junitCounts struct {
+	Tests    int `xml:"tests,attr"`
+	Failures int `xml:"failures,attr"`
+	Errors   int `xml:"errors,attr"`
+	Skipped  int `xml:"skipped,attr"`
+}
+
+type junitSuite struct {
+	Name       string          `xml:"name,attr"`
+	Timestamp  string          `xml:"timestamp,attr"`
+	Properties []junitProperty `xml:"properties>property"`
+	Cases      []junitCase     `xml:"testcase"`
+	junitCounts
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+type junitCase struct {
+	Class   string     `xml:"classname,attr"`
+	Name    string     `xml:"name,attr"`
+	Failure *junitText `xml:"failure"`
+	Error   *junitText `xml:"error"`
+	Skipped *junitText `xml:"skipped"`
+}
+
+type junitText struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",chardata"`
+}
+
+// JUnit writes one test suite a claim and one test case a cell: outside is a
+// failure, undetermined and not measured an error. A cell that does not count
+// is skipped. A partial run or one without claims has a case of its own that
+// is an error, so that it can never be green.
+func JUnit(w io.Writer, run residency.Run) error {
+	all := junitSuites{Name: "residency"}
+	position := make(map[string]int)
+	add := func(id string) *junitSuite {
+		i, ok := position[id]
+		if !ok {
+			i = len(all.Suites)
+			position[id] = i
+			all.Suites = append(all.Suites, junitSuite{
+				Name: id, Timestamp: run.At.UTC().Format("2006-01-02T15:04:05"), Properties: properties(&run),
+			})
+		}
+		return &all.Suites[i]
+	}
+	for _, c := range run.Claims {
+		add(c.Claim.ID)
+	}
+	for round, cell := range cells(&run) {
+		s := add(cell.Claim)
+		s.Cases = append(s.Cases, caseOf(&run, round, cell))
+	}
+	if run.Partial || len(run.Claims) == 0 {
+		s := add("residency")
+		s.Cases = append(s.Cases, junitCase{Class: "residency", Name: "complete run",
+			Error: &junitText{Message: strings.TrimSpace(partial(&run) + " " + totals(&run))}})
+	}
+	for i := range all.Suites {
+		all.Suites[i].count()
+		all.add(all.Suites[i].junitCounts)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", " ")
+	if err := e.Encode(all); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func properties(run *residency.Run) []junitProperty {
+	list := []junitProperty{{"run", run.ID}, {"version", run.Version}}
+	if run.Simulated {
+		list = append(list, junitProperty{"simulated_at", run.At.Format(time.RFC3339)})
+	}
+	if run.Notice != "" {
+		list = append(list, junitProperty{"notice", run.Notice})
+	}
+	return list
+}
+
+func caseOf(run *residency.Run, round *residency.Round, cell *residency.Cell) junitCase {
+	c := junitCase{
+		Class: cell.Claim + "." + cell.Endpoint.Vendor + "." + cell.Endpoint.Service,
+		Name:  cell.Endpoint.Host + " from " + cell.Market.String(),
+	}
+	outside, other := places(round, cell)
+	text := &junitText{
+		Message: verdictWords(run, cell), Type: cell.Verdict.String(),
+		Text: fmt.Sprintf("countries: %s; addresses: %s; grade: %s", outside.Union(other), addresses(cell), cell.Grade),
+	}
+	switch {
+	case !cell.Counts:
+		c.Skipped = &junitText{Message: text.Message}
+	case cell.Verdict == residency.Outside:
+		c.Failure = text
+	case cell.Verdict != residency.Inside:
+		c.Error = text
+	}
+	return c
+}
+
+func (s *junitSuite) count() {
+	for _, c := range s.Cases {
+		s.Tests++
+		switch {
+		case c.Failure != nil:
+			s.Failures++
+		case c.Error != nil:
+			s.Errors++
+		case c.Skipped != nil:
+			s.Skipped++
+		}
+	}
+}
+
+func (n *junitCounts) add(m junitCounts) {
+	n.Tests += m.Tests
+	n.Failures += m.Failures
+	n.Errors += m.Errors
+	n.Skipped += m.Skipped
+}

@@ -1,0 +1,303 @@
+// Package report is the read side: it turns a run into what people and
+// machines read. It looks at nothing, judges nothing and remembers nothing;
+// the same run gives the same bytes.
+//
+// Everything that comes from outside (names, notes, quotes) is made harmless
+// for its format here: control characters for terminals, formulas for
+// spreadsheets, markup for pages.
+package report
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+	"unicode"
+
+	"residency/internal/residency"
+)
+
+// Options say how a report for people is drawn. The zero value is plain text
+// for a pipe.
+type Options struct {
+	Color bool // the caller has seen that this is a terminal, and no NO_COLOR
+	Width int  // columns of the terminal; 0: 100
+	All   bool // every result, however many
+	Quiet bool // only what is not inside; nothing at all when all is well
+}
+
+func (o Options) width() int {
+	if o.Width <= 0 {
+		return 100
+	}
+	return max(o.Width, 40)
+}
+
+// ExitCode returns the exit code of a run, which is that of a monitoring
+// plugin: 2 if a claim is broken, 3 if one is unknown, the run is partial or
+// no claim was judged, 1 if one is pending, else 0. Claims that are historic,
+// withdrawn or superseded are shown on request, and have no part in it.
+func ExitCode(run residency.Run) int {
+	live, pending, unknown := 0, false, run.Partial
+	for _, c := range run.Claims {
+		if !c.Claim.Live() {
+			continue
+		}
+		live++
+		switch c.Standing {
+		case residency.Broken:
+			return 2
+		case residency.Pending:
+			pending = true
+		case residency.Holding:
+		default:
+			unknown = true
+		}
+	}
+	switch {
+	case unknown || live == 0:
+		return 3
+	case pending:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// cells yields every cell of a run with the round that holds it, in order.
+func cells(run *residency.Run) iter.Seq2[*residency.Round, *residency.Cell] {
+	return func(yield func(*residency.Round, *residency.Cell) bool) {
+		for i := range run.Rounds {
+			round := &run.Rounds[i]
+			for j := range round.Cells {
+				if !yield(round, &round.Cells[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// claimsByID returns the run's claims by their id.
+func claimsByID(run *residency.Run) map[string]residency.Claim {
+	byID := make(map[string]residency.Claim, len(run.Claims))
+	for _, c := range run.Claims {
+		byID[c.Claim.ID] = c.Claim
+	}
+	return byID
+}
+
+// places returns the countries of a cell's addresses: those of addresses seen
+// outside, and those of all others.
+func places(round *residency.Round, cell *residency.Cell) (outside, other residency.Countries) {
+	for _, a := range cell.Addresses {
+		where := round.Locations[a.Address].Countries
+		if a.Side == residency.SideOutside {
+			outside = outside.Union(where)
+		} else {
+			other = other.Union(where)
+		}
+	}
+	return outside, other.Minus(outside)
+}
+
+// standings counts a run's claims by standing.
+func standings(run *residency.Run) (counts [4]int) {
+	for _, c := range run.Claims {
+		if int(c.Standing) < len(counts) {
+			counts[c.Standing]++
+		}
+	}
+	return counts
+}
+
+// verdicts counts a run's cells; those that do not count are apart.
+func verdicts(run *residency.Run) residency.CellCounts {
+	var n residency.CellCounts
+	for _, cell := range cells(run) {
+		switch {
+		case !cell.Counts:
+			n.NotCounted++
+		case cell.Verdict == residency.Inside:
+			n.Inside++
+		case cell.Verdict == residency.Outside:
+			n.Outside++
+		case cell.Verdict == residency.NotMeasured:
+			n.NotMeasured++
+		default:
+			n.Undetermined++
+		}
+	}
+	return n
+}
+
+// coverage adds up the looks of a run, each once: cells of several claims
+// share the looks of their endpoint.
+func coverage(run *residency.Run) (looks, failed int) {
+	for i := range run.Rounds {
+		for _, o := range run.Rounds[i].Observations {
+			looks++
+			if !o.Answered() {
+				failed++
+			}
+		}
+	}
+	return looks, failed
+}
+
+// totals is the last line of a report: "3 claims: 1 broken, 2 pending.".
+func totals(run *residency.Run) string {
+	if len(run.Claims) == 0 {
+		return "No claim was judged."
+	}
+	n := standings(run)
+	return residency.Plural(len(run.Claims), "claim") + ": " + list(
+		counted{n[residency.Broken], "broken"}, counted{n[residency.Pending], "pending"},
+		counted{n[residency.StandingUnknown], "unknown"}, counted{n[residency.Holding], "holding"}) + "."
+}
+
+type counted struct {
+	n    int
+	what string
+}
+
+// list joins the counts that are not zero.
+func list(counts ...counted) string {
+	var parts []string
+	for _, c := range counts {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// asOf is the line that marks a run judged at another time than its own; ""
+// for an ordinary run.
+func asOf(run *residency.Run) string {
+	if !run.Simulated {
+		return ""
+	}
+	return "Judged as of " + moment(run.At) + ", not as of the day it was run."
+}
+
+// partial says that a run ended early; "" if it did not.
+func partial(run *residency.Run) string {
+	if !run.Partial {
+		return ""
+	}
+	why := run.PartialBy
+	if why == "" {
+		why = "it ended early"
+	}
+	return "Partial: " + clean(why) + ". What was measured by then is below; the rest is unknown."
+}
+
+// moment writes an instant for people, in its own time zone.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	return t.Format("2 Jan 2006 15:04 MST")
+}
+
+// day writes the day of an instant for people.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "undated"
+	}
+	return t.Format("2 Jan 2006")
+}
+
+// clean replaces what could steer a terminal or reorder a line: control
+// characters and the invisible marks that change writing direction.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// reasonWords joins the words of reasons.
+func reasonWords(reasons []residency.Reason) string {
+	words := make([]string, len(reasons))
+	for i, r := range reasons {
+		words[i] = clean(r.Words())
+	}
+	return strings.Join(words, "; ")
+}
+
+// markets joins the names of markets, the first few of many.
+func markets(list []residency.Country, most int) string {
+	var names []string
+	for i, m := range list {
+		if i == most && len(list) > most+1 {
+			return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+		}
+		names = append(names, m.Name())
+	}
+	return strings.Join(names, ", ")
+}
+
+// claimName is how a claim is called: its vendor and its id.
+func claimName(c residency.Claim) string {
+	if c.Vendor == "" {
+		return clean(c.ID)
+	}
+	return clean(c.Vendor + "/" + c.ID)
+}
+
+// claimWords is the one line about a claim: its standing in words, and for one
+// with something outside, where that was and for whom.
+func claimWords(run *residency.Run, c residency.ClaimStanding) string {
+	words := c.Words(run.MainReason(c.Claim.ID))
+	if len(c.Outside) > 0 {
+		words += "; seen in " + c.Where.Names() + " from " + markets(c.Outside, 3)
+	}
+	if note := notLive(c.Claim); note != "" {
+		words += " (" + note + ")"
+	}
+	return words
+}
+
+// notLive says why a claim has no part in the exit code; "" if it has.
+func notLive(c residency.Claim) string {
+	switch {
+	case !c.Withdrawn.IsZero():
+		return "withdrawn on " + c.Withdrawn.Human()
+	case c.SupersededBy != "":
+		return "superseded by " + clean(c.SupersededBy)
+	case c.Historic:
+		return "historic"
+	}
+	return ""
+}
+
+// notCounted says why a cell has no part in its claim; "" if it has.
+func notCounted(run *residency.Run, cell *residency.Cell) string {
+	switch {
+	case cell.Counts:
+		return ""
+	case cell.Endpoint.RetiredAt(run.At):
+		return "not counted: retired since " + cell.Endpoint.RetiredOn.Human()
+	default:
+		return "not counted"
+	}
+}
+
+// verdictWords is a cell's verdict with its reasons.
+func verdictWords(run *residency.Run, cell *residency.Cell) string {
+	words := cell.Verdict.Words()
+	if len(cell.Reasons) > 0 {
+		words += ": " + reasonWords(cell.Reasons)
+	}
+	if note := notCounted(run, cell); note != "" {
+		words += " (" + note + ")"
+	}
+	return words
+}

@@ -1,0 +1,181 @@
+package report
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+
+	"residency/internal/residency"
+)
+
+// Marks go with every verdict and standing, so that colour is never alone.
+const (
+	markGood    = "✓"
+	markBad     = "✗"
+	markWaiting = "!"
+	markUnknown = "?"
+	markNothing = "–"
+)
+
+// printer writes for people.
+type printer struct {
+	strings.Builder
+	run *residency.Run
+	o   Options
+}
+
+// paint returns the text in bold or colour where there may be colour.
+func (p *printer) paint(s string, c color.Color, bold bool) string {
+	if !p.o.Color {
+		return s
+	}
+	style := lipgloss.NewStyle().Bold(bold)
+	if c != nil {
+		style = style.Foreground(c)
+	}
+	return style.Render(s)
+}
+
+// The sixteen colours of every terminal, so that the user's own theme holds.
+func verdictColor(v residency.Verdict) color.Color {
+	switch v {
+	case residency.Inside:
+		return lipgloss.Green
+	case residency.Outside:
+		return lipgloss.Red
+	default:
+		return lipgloss.Yellow
+	}
+}
+
+func standingColor(s residency.Standing) color.Color {
+	switch s {
+	case residency.Holding:
+		return lipgloss.Green
+	case residency.Broken:
+		return lipgloss.Red
+	case residency.Pending:
+		return lipgloss.Magenta
+	default:
+		return lipgloss.Yellow
+	}
+}
+
+func verdictMark(v residency.Verdict) string {
+	switch v {
+	case residency.Inside:
+		return markGood
+	case residency.Outside:
+		return markBad
+	case residency.NotMeasured:
+		return markNothing
+	default:
+		return markUnknown
+	}
+}
+
+func standingMark(s residency.Standing) string {
+	switch s {
+	case residency.Holding:
+		return markGood
+	case residency.Broken:
+		return markBad
+	case residency.Pending:
+		return markWaiting
+	default:
+		return markUnknown
+	}
+}
+
+// para writes wrapped text, hanging under its first word by indent columns.
+func (p *printer) para(first, text string, c color.Color, bold bool) {
+	indent := lipgloss.Width(first)
+	body := lipgloss.Wrap(text, p.o.width()-indent, " ")
+	for i, line := range strings.Split(body, "\n") {
+		if i == 0 {
+			p.WriteString(first)
+		} else {
+			p.WriteString(strings.Repeat(" ", indent))
+		}
+		p.WriteString(p.paint(strings.TrimRight(line, " "), c, bold) + "\n")
+	}
+}
+
+func (p *printer) heading(s string) { p.WriteString("\n" + p.paint(s, nil, true) + "\n") }
+
+// grid writes an aligned table without lines, no wider than the terminal. The
+// column kept is the last to be narrowed, the one tinted has its row's colour.
+func (p *printer) grid(header []string, rows [][]string, kept int, tint func(row int) color.Color, tinted int) {
+	if len(rows) == 0 {
+		return
+	}
+	widths := columnWidths(header, rows, kept, p.o.width()-2)
+	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).
+		BorderLeft(false).BorderRight(false).BorderColumn(false).BorderHeader(false).Wrap(true).
+		Rows(rows...).StyleFunc(func(row, col int) lipgloss.Style {
+		s := lipgloss.NewStyle().Width(widths[col] + 2).PaddingRight(2)
+		switch {
+		case !p.o.Color:
+		case row == table.HeaderRow:
+			s = s.Faint(true)
+		case col == tinted:
+			s = s.Foreground(tint(row))
+		}
+		return s
+	})
+	if header != nil {
+		t = t.Headers(header...)
+	}
+	for _, line := range strings.Split(t.String(), "\n") {
+		if strings.TrimSpace(line) != "" {
+			p.WriteString("  " + strings.TrimRight(line, " ") + "\n")
+		}
+	}
+}
+
+// columnWidths shares out the terminal's columns: each column gets what it
+// needs, and the widest give up what is too much; the one kept, as it holds
+// names that wrap badly, only when no other can.
+func columnWidths(header []string, rows [][]string, kept, total int) []int {
+	need := make([]int, len(rows[0]))
+	for _, row := range append([][]string{header}, rows...) {
+		for i, s := range row {
+			need[i] = max(need[i], lipgloss.Width(s))
+		}
+	}
+	const gap, least = 2, 8
+	sum := 0
+	for _, n := range need {
+		sum += n + gap
+	}
+	for sum > total {
+		widest := -1
+		for i, n := range need {
+			if i != kept && n > least && (widest < 0 || n > need[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			widest = kept
+		}
+		if need[widest] <= least {
+			break
+		}
+		need[widest]--
+		sum--
+	}
+	return need
+}
+
+// bullets writes a list under a heading, or nothing if it is empty.
+func (p *printer) bullets(heading string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	p.heading(heading)
+	for _, line := range lines {
+		p.para("  - ", clean(line), nil, false)
+	}
+}
