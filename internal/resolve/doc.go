@@ -1,0 +1,28 @@
+// Package resolve asks the DNS as the users of a market would: it puts
+// questions to configured servers, tells them a client subnet of the market
+// (EDNS Client Subnet, RFC 7871), follows the aliases to their end and returns
+// every address, with all that is needed to doubt it: the bytes as they were
+// on the wire, the scope that came back, and whether the answer was meant for
+// the market at all.
+//
+//	r := &resolve.Resolver{Servers: []resolve.Server{{
+//		Name: "google", Addresses: []string{"8.8.8.8:53"}, PassesSubnets: true,
+//	}}}
+//	status := r.Probe(ctx, questions[0])
+//	r.Observe(ctx, questions, func(o residency.Observation) { ... })
+//
+// A look that fails is an observation with a failure from a closed list, never
+// a Go error: for each pair of a question and a server there is exactly one
+// observation, whatever the server does. Servers are taken to be slow, lying
+// or hostile. A response counts only if it comes back on the socket of its
+// request (which has its own unpredictable source port) with the id and the
+// question of that request; any other is passed over until the time-out
+// (RFC 5452 section 9).
+//
+// What it does not do: recurse from the root, validate DNSSEC, cache, judge.
+// Whether two looks are about the same market is the caller's question; this
+// package says only what was asked and what came back.
+//
+// A Resolver may be used from several goroutines at once. Goroutines run only
+// during Probe and Observe, at most InFlight for each server.
+package resolve

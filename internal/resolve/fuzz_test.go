@@ -1,0 +1,113 @@
+package resolve
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"residency/internal/residency"
+)
+
+// FuzzResponse puts arbitrary bytes where a response to one question is
+// expected, all the way to the observation. Other codecs are the oracle: where
+// they can read the message too, they must see the addresses that we took from
+// it, at the name at the end of the chain.
+func FuzzResponse(f *testing.F) {
+	const rtype = dns.TypeA
+	ln := &line{set: (&Resolver{Now: fixedNow}).settings(), server: Server{Name: "fuzz"}, addr: "192.0.2.53:53", quiet: newSilence()}
+	q0, err := newQuery("api.a.test.", rtype, netip.MustParsePrefix("198.51.100.0/24"), true, true, DefaultUDPSize)
+	if err != nil {
+		f.Fatal(err)
+	}
+	r := readRequest(f, q0.wire, false)
+	for _, p := range []reply{
+		{answers: []string{"api.a.test 60 A 192.0.2.1", "api.a.test 60 A 192.0.2.2"}, scope: 24},
+		{answers: []string{"api.a.test 60 CNAME b.test", "b.test 60 A 192.0.2.1"}, authority: []string{"b.test 60 NS ns.b.test"}},
+		{answers: []string{"a.test 60 DNAME b.test", "api.b.test 60 A 192.0.2.1"}, noOPT: true},
+		{rcode: 3, authority: []string{"a.test 60 SOA ns.a.test"}},
+		{answers: []string{"api.a.test 60 CNAME b.test", "b.test 60 CNAME api.a.test"}, ecs: []byte{0, 2, 24, 0, 1, 2, 3}},
+		{rcode: 1, noOPT: true}, {extRcode: 1}, {tc: true}, {authority: []string{"test 60 NS ns.test"}},
+	} {
+		f.Add(p.message(f, r))
+	}
+	f.Add(cnameWire(r, []byte{0xc0, 12}))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		begin := time.Now()
+		l := newLook(ln, question("api.a.test", "A", "198.51.100.0/24"))
+		q, err := l.query()
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := try{Exchange: residency.Exchange{Transport: "tcp"}}
+		done := try.read(q, 0, msg)
+		if !try.Failure.Valid() || done != (try.resp != nil || try.Failure == residency.FailTruncated || try.Failure == residency.FailMalformed && try.Response != nil && q.check(msg, 0) == fits) {
+			t.Fatalf("done = %v with failure %q and response %v", done, try.Failure, try.resp)
+		}
+		if try.resp == nil {
+			return
+		}
+		l.take(q, outcome{resp: try.resp})
+		o := l.obs
+		if !o.Failure.Valid() || (o.Failure == "") != (o.Detail == "") {
+			t.Fatalf("failure %q, detail %q", o.Failure, o.Detail)
+		}
+		if len(o.Chain) > 2*(DefaultMaxChain+1) {
+			t.Fatalf("chain of %d links", len(o.Chain))
+		}
+		for _, a := range o.Addresses {
+			if a.Address.Is4In6() || !a.Address.IsValid() || plainName(l.names[len(l.names)-1]) != a.Owner {
+				t.Fatalf("address %v at %q, chain %v", a.Address, a.Owner, l.names)
+			}
+		}
+		compare(t, msg, l)
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Fatalf("took %v", took)
+		}
+	})
+}
+
+// compare holds the addresses to two other codecs, as far as they can read the
+// message.
+func compare(t *testing.T, msg []byte, l *look) {
+	end := l.names[len(l.names)-1]
+	wanted := map[netip.Addr]bool{}
+	for _, a := range l.obs.Addresses {
+		wanted[a.Address] = true
+	}
+	var m dns.Msg
+	if m.Unpack(msg) == nil && len(m.Answer) == int(readHeader(msg).counts[sectionAnswer]) && l.obs.Answered() {
+		got := map[netip.Addr]bool{}
+		for _, rr := range m.Answer {
+			a, ok := rr.(*dns.A)
+			if ok && a.Hdr.Class == dns.ClassINET && canonical(a.Hdr.Name) == end && a.A != nil {
+				addr, _ := netip.AddrFromSlice(a.A.To4())
+				got[addr] = true
+			}
+		}
+		if len(got) != len(wanted) {
+			t.Fatalf("we see %v at %s, miekg/dns sees %v", wanted, end, got)
+		}
+	}
+	var p dnsmessage.Parser
+	if _, err := p.Start(msg); err != nil || p.SkipAllQuestions() != nil {
+		return
+	}
+	answers, err := p.AllAnswers()
+	if err != nil {
+		return
+	}
+	seen := map[netip.Addr]bool{}
+	for _, rr := range answers {
+		if a, ok := rr.Body.(*dnsmessage.AResource); ok {
+			seen[netip.AddrFrom4(a.A)] = true
+		}
+	}
+	for a := range wanted {
+		if !seen[a] {
+			t.Fatalf("we see %v, dnsmessage does not", a)
+		}
+	}
+}

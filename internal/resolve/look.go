@@ -1,0 +1,298 @@
+package resolve
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"residency/internal/residency"
+)
+
+// look is one question at one server on its way to an observation. It does no
+// I/O: query gives the next request, take reads its response and says whether
+// another is needed.
+type look struct {
+	obs      residency.Observation
+	server   Server
+	set      *settings
+	name     string   // asked now: lower case, with the final dot
+	rtype    uint16   // 0 for a type that cannot be asked
+	names    []string // every name of the chain so far, to find loops
+	plain    string   // rcode with which the server refused EDNS; "" if it did not
+	weighted bool     // obs.Tailoring holds a response's value
+}
+
+func newLook(ln *line, question residency.Question) *look {
+	l := &look{server: ln.server, set: ln.set, name: canonical(question.Endpoint.Host)}
+	switch question.Type {
+	case "A":
+		l.rtype = dns.TypeA
+	case "AAAA":
+		l.rtype = dns.TypeAAAA
+	}
+	l.names = append(l.names, l.name)
+	l.obs = residency.Observation{
+		Question: question,
+		Resolver: ln.server.Name, Server: ln.addr,
+		Authoritative: ln.server.Authoritative,
+		Local:         ln.server.standsIn(question.Market),
+		TailoringWhy:  "no answer came",
+		At:            ln.set.now(),
+	}
+	return l
+}
+
+// query builds the next request.
+func (l *look) query() (*query, error) {
+	if l.rtype == 0 {
+		return nil, fmt.Errorf("type %q cannot be asked, only A and AAAA", l.obs.Type)
+	}
+	return newQuery(l.name, l.rtype, l.obs.Subnet.Prefix, !l.server.Authoritative, l.plain == "", l.set.udpSize)
+}
+
+// fail ends the look without an answer.
+func (l *look) fail(f residency.Failure, why string) {
+	l.obs.Failure = f
+	l.obs.Detail = fmt.Sprintf("%s, %s: %s", serverText(l.obs.Resolver, l.obs.Server), questionText(l.obs.Question), why)
+}
+
+// take reads the response to q and reports whether another request is needed
+// before the look is complete.
+func (l *look) take(q *query, got outcome) (more bool) {
+	resp := got.resp
+	l.obs.Rcode, l.obs.RTT = rcodeName(resp.rcode), got.rtt
+	if q.edns && refusesEDNS(resp.rcode) {
+		l.plain = l.obs.Rcode // RFC 6891 section 7: try again without
+		return true
+	}
+	l.weigh(q, resp)
+	end, failure := l.follow(resp)
+	switch {
+	case resp.rcode != dns.RcodeSuccess:
+		f, why := rcodeFailure(resp.rcode)
+		l.fail(f, why+aboutName(end, l.names[0]))
+		return false
+	case failure != "":
+		l.fail(failure, l.chainTrouble(failure, end))
+		return false
+	}
+	if l.obs.Addresses = addressesAt(end, q.rtype, resp); len(l.obs.Addresses) > 0 {
+		return false
+	}
+	if resp.deniesAt(end) {
+		return false // NODATA, proved for the end of the chain
+	}
+	if end != q.name {
+		l.name = end // the chain leads out of this response: ask on
+		return true
+	}
+	if resp.isReferral() {
+		l.fail(residency.FailLame, "the server knows nothing of the name and names other servers"+aboutName(end, l.names[0]))
+	}
+	return false // NODATA
+}
+
+// refusesEDNS reports whether an rcode is that of a server that does not
+// understand EDNS, or not our version of it (RFC 6891 sections 6.1.3 and 7).
+func refusesEDNS(rcode int) bool {
+	return rcode == dns.RcodeFormatError || rcode == dns.RcodeNotImplemented || rcode == dns.RcodeBadVers
+}
+
+// weigh notes what the response says about client subnets. Along a chain the
+// weakest link counts.
+func (l *look) weigh(q *query, resp *response) {
+	t, why := tailor(q, resp, l.server, l.obs.Local)
+	if !q.edns && l.plain != "" {
+		why += " (it answered EDNS with " + l.plain + ")"
+	}
+	if q.name != l.names[0] {
+		why += aboutName(q.name, l.names[0])
+	}
+	if !l.weighted || t < l.obs.Tailoring {
+		l.obs.Tailoring, l.obs.TailoringWhy, l.weighted = t, why, true
+	}
+	l.obs.Returned, l.obs.Scope = netip.Prefix{}, 0
+	if resp.subnet.present && !resp.subnet.broken {
+		l.obs.Returned, l.obs.Scope = resp.subnet.prefix, resp.subnet.scope
+	}
+}
+
+// follow walks the aliases that the response has from the name asked, adds
+// them to the chain, and returns the name at their end. Records may stand in
+// any order; those of other names are passed over.
+func (l *look) follow(resp *response) (end string, f residency.Failure) {
+	name := l.name
+	for {
+		links, next, err := resp.aliasOf(name)
+		if err != nil {
+			return name, residency.FailMalformed
+		}
+		if next == "" {
+			return name, ""
+		}
+		l.obs.Chain = append(l.obs.Chain, links...)
+		if slices.Contains(l.names, next) {
+			return next, residency.FailLoop
+		}
+		if len(l.names) > l.set.maxChain {
+			return next, residency.FailChainTooLong
+		}
+		l.names = append(l.names, next)
+		name = next
+	}
+}
+
+// chainTrouble puts a failure of the chain into words.
+func (l *look) chainTrouble(f residency.Failure, at string) string {
+	switch f {
+	case residency.FailLoop:
+		return fmt.Sprintf("the chain of aliases comes back to %s", plainName(at))
+	case residency.FailChainTooLong:
+		return fmt.Sprintf("the chain has more than %d aliases", l.set.maxChain)
+	}
+	return fmt.Sprintf("the DNAME record above %s leads to a name that is too long", plainName(at))
+}
+
+// aliasOf returns the links that lead from name to the next name, which is ""
+// when there is none. A DNAME record above the name comes with the CNAME that
+// the server made from it (RFC 6672 section 3.1), or, from some servers,
+// without; both are links, and lead to one name.
+func (r *response) aliasOf(name string) (links []residency.Link, next string, err error) {
+	cname, found := r.cnameAt(name)
+	for _, rec := range r.records {
+		if rec.rtype != dns.TypeDNAME || rec.owner == name || !dns.IsSubDomain(rec.owner, name) {
+			continue
+		}
+		made, fit := substitute(name, rec)
+		switch {
+		case found && fit && made == cname.target:
+			return []residency.Link{link(rec), link(cname)}, made, nil
+		case found:
+			continue // the alias at the name itself is the closer word
+		case !fit:
+			return nil, "", errLongName
+		}
+		return []residency.Link{link(rec)}, made, nil
+	}
+	if !found {
+		return nil, "", nil
+	}
+	return []residency.Link{link(cname)}, cname.target, nil
+}
+
+var errLongName = fmt.Errorf("substitute DNAME: %w", dns.ErrLongDomain)
+
+// cnameAt returns the first CNAME record at name.
+func (r *response) cnameAt(name string) (record, bool) {
+	i := slices.IndexFunc(r.records, func(rec record) bool { return rec.rtype == dns.TypeCNAME && rec.owner == name })
+	if i < 0 {
+		return record{}, false
+	}
+	return r.records[i], true
+}
+
+// substitute puts the target of a DNAME record in the place of its owner, the
+// end of name (RFC 6672 section 2.2). It reports false if the result is longer
+// than a name may be.
+func substitute(name string, dname record) (string, bool) {
+	head := strings.TrimSuffix(name, strings.TrimPrefix(dname.owner, "."))
+	if dname.target == "." {
+		return head, true
+	}
+	made := head + dname.target
+	_, ok := dns.IsDomainName(made)
+	return made, ok
+}
+
+func link(rec record) residency.Link {
+	return residency.Link{
+		Owner: plainName(rec.owner), Type: dns.TypeToString[rec.rtype],
+		Target: plainName(rec.target), TTL: rec.ttl,
+	}
+}
+
+// addressesAt returns the addresses of name, each once with its lowest TTL, in
+// the order of the response.
+func addressesAt(name string, rtype uint16, resp *response) []residency.Answer {
+	var list []residency.Answer
+	at := map[netip.Addr]int{}
+	for _, rec := range resp.records {
+		if rec.rtype != rtype || rec.owner != name {
+			continue
+		}
+		if i, again := at[rec.addr]; again {
+			list[i].TTL = min(list[i].TTL, rec.ttl)
+			continue
+		}
+		at[rec.addr] = len(list)
+		list = append(list, residency.Answer{Address: rec.addr, TTL: rec.ttl, Owner: plainName(name)})
+	}
+	return list
+}
+
+// deniesAt reports whether the response proves that name has no record of the
+// type asked: the SOA record of a zone that holds the name (RFC 2308 section 2.2).
+func (r *response) deniesAt(name string) bool {
+	return slices.ContainsFunc(r.soas, func(zone string) bool { return dns.IsSubDomain(zone, name) })
+}
+
+// isReferral reports whether a response without answer sends us to other
+// servers: NS records, and neither authority nor SOA (RFC 2308 section 2.2.1).
+// It says nothing about the name, so it must not pass for NODATA.
+func (r *response) isReferral() bool { return r.ns && !r.aa && len(r.soas) == 0 }
+
+// rcodeFailure returns the failure of an rcode other than NOERROR, in a word
+// and in words.
+func rcodeFailure(rcode int) (residency.Failure, string) {
+	switch rcode {
+	case dns.RcodeNameError:
+		return residency.FailNXDomain, "the name does not exist (NXDOMAIN)"
+	case dns.RcodeServerFailure:
+		return residency.FailServfail, "the server could not find out (SERVFAIL)"
+	case dns.RcodeRefused:
+		return residency.FailRefused, "the server refuses to answer (REFUSED)"
+	case dns.RcodeFormatError:
+		return residency.FailFormerr, "the server does not understand the question (FORMERR)"
+	case dns.RcodeNotImplemented:
+		return residency.FailNotimp, "the server does not do this kind of question (NOTIMP)"
+	}
+	return residency.FailOtherRcode, "the server answered " + rcodeName(rcode)
+}
+
+// aboutName returns " for NAME" when the name is not the one first asked.
+func aboutName(name, first string) string {
+	if name == first {
+		return ""
+	}
+	return " for " + plainName(name)
+}
+
+// questionText puts a question into words.
+func questionText(q residency.Question) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", q.Endpoint.Host, q.Type)
+	if q.Market.Known() {
+		b.WriteString(" for " + q.Market.String())
+	}
+	if q.Subnet.Prefix.IsValid() {
+		b.WriteString(" through " + q.Subnet.Prefix.String())
+	}
+	return b.String()
+}
+
+// serverText names a server: "google 8.8.8.8:53".
+func serverText(name, addr string) string {
+	return strings.TrimSpace(name + " " + addr)
+}
+
+// waited puts a number of tries into words.
+func waited(timeout time.Duration, tries int) string {
+	if tries == 1 {
+		return fmt.Sprintf("no answer within %v", timeout)
+	}
+	return fmt.Sprintf("no answer to %d tries of %v each", tries, timeout)
+}

@@ -1,0 +1,163 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"residency/internal/residency"
+)
+
+// probesAtOnce is how many servers are probed at the same time.
+const probesAtOnce = 16
+
+// probed is what a Probe found out about a server.
+type probed struct {
+	addr string
+	dead *deadServer // nil if it answered
+}
+
+// Probe asks every server one question (with the usual tries) on each of its
+// addresses in order, until one answers, and returns what it learned in the
+// order of Servers. Any response to the question is an answer here, an error
+// rcode too: a server may know nothing of this one name and all of the next.
+//
+// The Resolver remembers the address that answered, and which servers did not
+// answer at all, for every later Observe; so Probe comes first, once before
+// each run. When ctx ends before a server was asked, nothing is concluded
+// about that server.
+func (r *Resolver) Probe(ctx context.Context, question residency.Question) []residency.ResolverStatus {
+	set := r.settings()
+	status := make([]residency.ResolverStatus, len(r.Servers))
+	found := make([]probed, len(r.Servers))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(probesAtOnce, len(r.Servers)) {
+		workers.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(r.Servers); n = int(next.Add(1)) - 1 {
+				status[n], found[n] = probeServer(ctx, set, r.Servers[n], question)
+			}
+		})
+	}
+	workers.Wait()
+	r.mu.Lock()
+	r.probed = found
+	r.mu.Unlock()
+	return status
+}
+
+// lastProbe returns what the last Probe found out about server i.
+func (r *Resolver) lastProbe(i int) (probed, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i >= len(r.probed) {
+		return probed{}, false
+	}
+	return r.probed[i], true
+}
+
+// probeServer asks one server on its addresses until one answers.
+func probeServer(ctx context.Context, set *settings, server Server, question residency.Question) (residency.ResolverStatus, probed) {
+	st := residency.ResolverStatus{
+		Name: server.Name, Server: server.firstAddress(), Declared: server.PassesSubnets,
+		Authoritative: server.Authoritative, StandsIn: slices.Clone(server.StandsIn),
+		Failure: residency.FailUnreachable, Text: "has no address configured",
+	}
+	var silent []string // one text for each address that did not answer
+	for _, addr := range server.Addresses {
+		ln := &line{set: set, server: server, addr: addr, quiet: newSilence()}
+		l, q, got := probeAddress(ctx, ln, question)
+		st.Server = addr
+		if got.resp == nil {
+			st.Failure = got.failure
+			silent = append(silent, fmt.Sprintf("%s (%s)", addr, got.failure))
+			continue
+		}
+		st.Answers, st.Failure = true, ""
+		back := got.resp.subnet
+		st.PassesSubnets = q.sent.IsValid() && back.present && !back.broken && back.prefix == q.sent
+		st.Text = answerText(server, l, q, got.resp)
+		return st, probed{addr: addr}
+	}
+	if len(silent) > 0 {
+		st.Text = silenceText(silent, st.Server, st.Failure)
+	}
+	if st.Failure == residency.FailBudget || st.Failure == residency.FailCancelled {
+		return st, probed{addr: server.firstAddress()}
+	}
+	return st, probed{addr: st.Server, dead: &deadServer{failure: st.Failure, text: st.Text}}
+}
+
+// probeAddress asks one address, and once more without EDNS if it must.
+func probeAddress(ctx context.Context, ln *line, question residency.Question) (*look, *query, outcome) {
+	a, l := newAsker(ln), newLook(ln, question)
+	until := time.Now().Add(ln.set.lookLimit())
+	for {
+		if f := ended(ctx); f != "" {
+			return l, nil, outcome{failure: f, cause: "the run ended before it was asked"}
+		}
+		q, err := l.query()
+		if err != nil {
+			return l, nil, outcome{failure: residency.FailFormerr, cause: err.Error()}
+		}
+		got := a.ask(ctx, q, until, question.Endpoint.Host, &l.obs)
+		if got.resp == nil || !q.edns || !refusesEDNS(got.resp.rcode) {
+			return l, q, got
+		}
+		l.plain = rcodeName(got.resp.rcode)
+	}
+}
+
+// silenceText says that a server does not answer, in one sentence.
+func silenceText(silent []string, last string, f residency.Failure) string {
+	_, port, _ := net.SplitHostPort(last)
+	text := "does not answer on " + strings.Join(silent, " nor on ")
+	switch f {
+	case residency.FailTimeout:
+		return text + ": is port " + port + " blocked on this network?"
+	case residency.FailUnreachable:
+		return text + ": is there a network, and is the address right?"
+	case residency.FailMismatch, residency.FailMalformed:
+		return text + ": something on the path may be answering in its place"
+	case residency.FailTruncated:
+		return text + ": is DNS over TCP blocked on this network?"
+	case residency.FailBudget, residency.FailCancelled:
+		return text + ": the run ended first"
+	}
+	return text
+}
+
+// answerText says how a server answered, in one sentence.
+func answerText(server Server, l *look, q *query, resp *response) string {
+	back := resp.subnet
+	switch {
+	case resp.rcode != dns.RcodeSuccess && resp.rcode != dns.RcodeNameError:
+		return fmt.Sprintf("answers, but with %s to %s, so nothing is known of client subnets", rcodeName(resp.rcode), questionText(l.obs.Question))
+	case l.plain != "" && server.PassesSubnets:
+		return fmt.Sprintf("answers, but does not understand EDNS (%s), though the configuration says it passes client subnets on: something on the path may be answering in its place", l.plain)
+	case l.plain != "":
+		return fmt.Sprintf("answers, but does not understand EDNS (%s), so it passes no client subnets on", l.plain)
+	case !q.sent.IsValid():
+		return "answers; it was not asked about client subnets"
+	case back.present && (back.broken || back.prefix != q.sent):
+		return "answers, but its reply carries another client subnet than the one sent: something on the path may have changed it"
+	case back.present && server.Authoritative:
+		return "answers, and knows client subnets"
+	case back.present && back.scope == 0:
+		return "answers, and returns client subnets, though not used for this name (scope /0)"
+	case back.present:
+		return "answers, and passes client subnets on"
+	case server.PassesSubnets:
+		return "answers, but its reply carries no client subnet, though the configuration says it passes them on: something on the path may be answering in its place"
+	case len(server.StandsIn) > 0:
+		return "answers without client subnets, as users where it stands are answered"
+	}
+	return "answers, but passes no client subnets on, so its answers are for our own location"
+}

@@ -1,0 +1,212 @@
+package resolve
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+const headerLen = 12
+
+// Sections of a message, in their order.
+const (
+	sectionQuestion = iota
+	sectionAnswer
+	sectionAuthority
+	sectionAdditional
+)
+
+// header is the first twelve bytes of a message (RFC 1035 section 4.1.1).
+type header struct {
+	id       uint16
+	response bool
+	opcode   int
+	aa, tc   bool
+	rcode    int // the low four bits
+	counts   [4]uint16
+}
+
+// readHeader reads the header of a message of at least headerLen bytes.
+func readHeader(msg []byte) header {
+	h := header{
+		id:       binary.BigEndian.Uint16(msg),
+		response: msg[2]&0x80 != 0,
+		opcode:   int(msg[2]>>3) & 0xf,
+		aa:       msg[2]&0x04 != 0,
+		tc:       msg[2]&0x02 != 0,
+		rcode:    int(msg[3]) & 0xf,
+	}
+	for i := range h.counts {
+		h.counts[i] = binary.BigEndian.Uint16(msg[4+2*i:])
+	}
+	return h
+}
+
+// response is what matters of a response.
+type response struct {
+	rcode   int // with the upper bits of EDNS
+	aa      bool
+	records []record // answer section: aliases, and addresses of the type asked
+	soas    []string // authority section: owners of SOA records
+	ns      bool     // authority section: has NS records
+	opt     bool     // has an EDNS OPT record
+	subnet  subnet
+}
+
+// record is an alias or an address.
+type record struct {
+	owner  string // lower case, with the final dot
+	rtype  uint16
+	ttl    uint32 // seconds
+	target string // of an alias; lower case, with the final dot
+	addr   netip.Addr
+}
+
+var (
+	errShort   = errors.New("ends in the middle of a record")
+	errRDATA   = errors.New("has a record with a wrong data length")
+	errTwoOPT  = errors.New("has more than one OPT record") // RFC 6891 section 6.1.1
+	errOPTName = errors.New("has an OPT record that does not belong to the root")
+)
+
+// parse reads a response that fits q. It walks the message record by record
+// instead of unpacking it whole, for two reasons: every count in the header
+// must be borne out by records (a message cut at a record boundary is no
+// answer), and a broken record of a type that does not matter here must not
+// cost an answer that is sound.
+func (q *query) parse(msg []byte) (*response, error) {
+	h := readHeader(msg)
+	w := walker{q: q, msg: msg, off: headerLen}
+	w.resp = response{rcode: h.rcode, aa: h.aa}
+	if h.counts[sectionQuestion] == 1 {
+		w.off, w.asked = q.end, true
+	}
+	for section := sectionAnswer; section <= sectionAdditional; section++ {
+		for range h.counts[section] {
+			if err := w.record(section); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &w.resp, nil
+}
+
+// walker goes through the records of a message.
+type walker struct {
+	q     *query
+	msg   []byte
+	off   int
+	asked bool // the message repeats the question
+	resp  response
+
+	// The last name read through a compression pointer. Records of one set
+	// share their owner, so this saves most of the unpacking.
+	pointer int
+	pointed string
+}
+
+// record reads the record at the offset and steps over it.
+func (w *walker) record(section int) error {
+	owner, off, err := w.name(w.off)
+	if err != nil {
+		return err
+	}
+	if off+10 > len(w.msg) {
+		return errShort
+	}
+	rtype := binary.BigEndian.Uint16(w.msg[off:])
+	class := binary.BigEndian.Uint16(w.msg[off+2:])
+	ttl := binary.BigEndian.Uint32(w.msg[off+4:])
+	begin := off + 10
+	end := begin + int(binary.BigEndian.Uint16(w.msg[off+8:]))
+	if end > len(w.msg) {
+		return errShort
+	}
+	w.off = end
+	switch {
+	case rtype == dns.TypeOPT && section == sectionAdditional:
+		return w.options(owner, ttl, w.msg[begin:end])
+	case class != dns.ClassINET:
+		return nil
+	case section == sectionAnswer:
+		return w.answer(record{owner: owner, rtype: rtype, ttl: sane(ttl)}, begin, end)
+	case section == sectionAuthority && rtype == dns.TypeSOA:
+		w.resp.soas = append(w.resp.soas, owner)
+	case section == sectionAuthority && rtype == dns.TypeNS:
+		w.resp.ns = true
+	}
+	return nil
+}
+
+// answer keeps a record of the answer section if it is an alias or an address
+// of the type asked.
+func (w *walker) answer(rec record, begin, end int) error {
+	switch rec.rtype {
+	case dns.TypeCNAME, dns.TypeDNAME:
+		target, after, err := w.name(begin)
+		if err != nil {
+			return err
+		}
+		if after != end {
+			return errRDATA
+		}
+		rec.target = target
+	case w.q.rtype:
+		addr, ok := netip.AddrFromSlice(w.msg[begin:end])
+		if !ok || addr.Is4() != (rec.rtype == dns.TypeA) {
+			return errRDATA
+		}
+		rec.addr = addr.Unmap() // an AAAA record can hold ::ffff:192.0.2.1
+	default:
+		return nil
+	}
+	w.resp.records = append(w.resp.records, rec)
+	return nil
+}
+
+// name reads the name at off and returns it in lower case with the offset
+// after it.
+func (w *walker) name(off int) (string, int, error) {
+	pointer := 0
+	if off+1 < len(w.msg) && w.msg[off]&0xc0 == 0xc0 {
+		pointer = int(binary.BigEndian.Uint16(w.msg[off:])) & 0x3fff
+		if pointer == headerLen && w.asked { // the question's name
+			return w.q.name, off + 2, nil
+		}
+		if pointer == w.pointer && pointer != 0 {
+			return w.pointed, off + 2, nil
+		}
+	}
+	name, after, err := dns.UnpackDomainName(w.msg, off)
+	if err != nil {
+		return "", 0, fmt.Errorf("has a bad name: %w", err)
+	}
+	name = strings.ToLower(name) // ASCII: any other byte is escaped in it
+	if pointer != 0 {
+		w.pointer, w.pointed = pointer, name
+	}
+	return name, after, nil
+}
+
+// sane returns a TTL; one with the top bit set counts as 0 (RFC 2181 section 8).
+func sane(ttl uint32) uint32 {
+	if ttl > 1<<31-1 {
+		return 0
+	}
+	return ttl
+}
+
+// rcodeName returns the mnemonic of an rcode (RFC 6895 section 2.3).
+func rcodeName(rcode int) string {
+	if rcode == dns.RcodeBadVers { // 16 is BADSIG outside of EDNS
+		return "BADVERS"
+	}
+	if name, ok := dns.RcodeToString[rcode]; ok {
+		return name
+	}
+	return fmt.Sprintf("RCODE%d", rcode)
+}
