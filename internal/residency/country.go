@@ -69,6 +69,15 @@ func (c Country) Name() string {
 	return isoTable[c].name
 }
 
+// Alpha3 returns the alpha-3 code, or "". Nothing reads alpha-3 codes; it is
+// for recognising them in what people write, to say what is meant.
+func (c Country) Alpha3() string {
+	if !c.Known() {
+		return ""
+	}
+	return isoTable[c].alpha3
+}
+
 // Numeric returns the three-digit UN M49 code, or "".
 func (c Country) Numeric() string {
 	if !c.Known() {

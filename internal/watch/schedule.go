@@ -11,45 +11,68 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule says when the next run is due.
+// Schedule says when the next run is due: whenever any of its expressions says.
 type Schedule struct {
-	cron cron.Schedule
-	spec string
+	crons []cron.Schedule
+	specs []string
 }
 
-// ParseSchedule reads a five-field cron expression (or @hourly, @daily,
+// ParseSchedule reads five-field cron expressions (or @hourly, @daily,
 // "@every 30m"), whose fields are meant in loc. An expression that never fires
 // is refused, as is a time zone inside it: that belongs in the configuration's
 // timezone.
-func ParseSchedule(spec string, loc *time.Location, now time.Time) (s Schedule, err error) {
-	spec = strings.TrimSpace(spec)
+func ParseSchedule(specs []string, loc *time.Location, now time.Time) (Schedule, error) {
+	var s Schedule
+	if len(specs) == 0 {
+		return s, errors.New("no schedule given")
+	}
+	for _, spec := range specs {
+		c, err := parseOne(strings.TrimSpace(spec), loc, now)
+		if err != nil {
+			return Schedule{}, err
+		}
+		s.crons = append(s.crons, c)
+		s.specs = append(s.specs, strings.TrimSpace(spec))
+	}
+	return s, nil
+}
+
+func parseOne(spec string, loc *time.Location, now time.Time) (cron.Schedule, error) {
 	if strings.Contains(spec, "TZ=") {
-		return s, errors.New("write the time zone in [organisation] timezone, not inside the schedule")
+		return nil, errors.New("write the time zone in [organisation] timezone, not inside the schedule")
 	}
 	if every, ok := strings.CutPrefix(spec, "@every "); ok {
 		d, err := time.ParseDuration(every)
 		if err != nil || d < time.Second || d%time.Second != 0 {
-			return s, fmt.Errorf("@every wants whole seconds, 1s or more, not %q", every)
+			return nil, fmt.Errorf("@every wants whole seconds, 1s or more, not %q", every)
 		}
 	}
 	c, err := cron.ParseStandard(spec)
 	if err != nil {
-		return s, fmt.Errorf("parse schedule %q: %w", spec, err)
+		return nil, fmt.Errorf("parse schedule %q: %w", spec, err)
 	}
 	if fields, ok := c.(*cron.SpecSchedule); ok {
 		fields.Location = loc
 	}
 	if c.Next(now).IsZero() {
-		return s, fmt.Errorf("schedule %q never fires", spec)
+		return nil, fmt.Errorf("schedule %q never fires", spec)
 	}
-	return Schedule{c, spec}, nil
+	return c, nil
 }
 
 // Next returns the first instant after now at which a run is due.
-func (s Schedule) Next(now time.Time) time.Time { return s.cron.Next(now) }
+func (s Schedule) Next(now time.Time) time.Time {
+	var first time.Time
+	for _, c := range s.crons {
+		if t := c.Next(now); !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
 
-// String returns the expression.
-func (s Schedule) String() string { return s.spec }
+// String returns the expressions.
+func (s Schedule) String() string { return strings.Join(s.specs, ", ") }
 
 // Loop runs something on a schedule. There is never more than one run at a
 // time: instants that pass during a run are counted and said, not stacked.

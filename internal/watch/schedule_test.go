@@ -26,7 +26,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 		"0 0 * * 7":             "parse schedule",
 		strings.Repeat("*", 99): "parse schedule",
 	} {
-		if _, err := ParseSchedule(spec, time.UTC, start); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseSchedule([]string{spec}, time.UTC, start); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseSchedule(%q) = %v, want an error with %q", spec, err, want)
 		}
 	}
@@ -38,7 +38,7 @@ func TestScheduleIsMeantInItsZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ParseSchedule("30 9 * * *", loc, start)
+	s, err := ParseSchedule([]string{"30 9 * * *"}, loc, start)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,12 +47,29 @@ func TestScheduleIsMeantInItsZone(t *testing.T) {
 	}
 }
 
+func TestSeveralExpressions(t *testing.T) {
+	t.Parallel()
+	s, err := ParseSchedule([]string{"0 20 * * *", " 0 15 * * *"}, time.UTC, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Next(start).Hour(); got != 15 || s.String() != "0 20 * * *, 0 15 * * *" {
+		t.Errorf("%v: next at %d h, want 15", s, got)
+	}
+	if _, err := ParseSchedule(nil, time.UTC, start); err == nil {
+		t.Error("a schedule without expressions has no error")
+	}
+	if _, err := ParseSchedule([]string{"@daily", "nonsense"}, time.UTC, start); err == nil {
+		t.Error("a broken second expression has no error")
+	}
+}
+
 func FuzzParseSchedule(f *testing.F) {
 	for _, s := range []string{"*/30 * * * *", "@daily", "@every 1m", "TZ=UTC", "CRON_TZ=X", "0 0 30 2 *", "1-5/2 * ? jan SUN"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		s, err := ParseSchedule(spec, time.UTC, start)
+		s, err := ParseSchedule([]string{spec}, time.UTC, start)
 		if err == nil && !s.Next(start).After(start) {
 			t.Errorf("ParseSchedule(%q) fires at %v", spec, s.Next(start))
 		}
@@ -60,7 +77,7 @@ func FuzzParseSchedule(f *testing.F) {
 }
 
 func loop(t *testing.T, spec string, do func(context.Context)) *Loop {
-	s, err := ParseSchedule(spec, time.UTC, time.Now())
+	s, err := ParseSchedule([]string{spec}, time.UTC, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
