@@ -135,38 +135,59 @@ func (p *printer) grid(header []string, rows [][]string, kept int, tint func(row
 	}
 }
 
-// columnWidths shares out the terminal's columns: each column gets what it
-// needs, and the widest give up what is too much; the one kept, as it holds
-// names that wrap badly, only when no other can.
+// columnWidths shares out the terminal's columns: each gets what it needs, and
+// the widest give up what is too much. First none gives up its longest word,
+// then none its last eight columns; the one kept, as it holds names that wrap
+// badly, gives only when no other can.
 func columnWidths(header []string, rows [][]string, kept, total int) []int {
-	need := make([]int, len(rows[0]))
+	const gap, least = 2, 8
+	need, word := make([]int, len(rows[0])), make([]int, len(rows[0]))
 	for _, row := range append([][]string{header}, rows...) {
 		for i, s := range row {
 			need[i] = max(need[i], lipgloss.Width(s))
-		}
-	}
-	const gap, least = 2, 8
-	sum := 0
-	for _, n := range need {
-		sum += n + gap
-	}
-	for sum > total {
-		widest := -1
-		for i, n := range need {
-			if i != kept && n > least && (widest < 0 || n > need[widest]) {
-				widest = i
+			for w := range strings.FieldsSeq(s) {
+				word[i] = max(word[i], lipgloss.Width(w))
 			}
 		}
-		if widest < 0 {
-			widest = kept
+	}
+	for i, s := range header {
+		word[i] = max(word[i], lipgloss.Width(s)) // headers are cut, not wrapped
+	}
+	word[kept] = need[kept]
+	sum := gap * len(need)
+	for _, n := range need {
+		sum += n
+	}
+	for ; sum > total; sum-- {
+		i := widest(need, func(i int) int { return word[i] })
+		if i < 0 {
+			i = widest(need, func(i int) int {
+				if i == kept {
+					return need[i]
+				}
+				return least
+			})
 		}
-		if need[widest] <= least {
+		if i < 0 {
+			i = widest(need, func(int) int { return least })
+		}
+		if i < 0 {
 			break
 		}
-		need[widest]--
-		sum--
+		need[i]--
 	}
 	return need
+}
+
+// widest returns the widest column that is wider than its least, or -1.
+func widest(need []int, least func(int) int) int {
+	at := -1
+	for i, n := range need {
+		if n > least(i) && (at < 0 || n > need[at]) {
+			at = i
+		}
+	}
+	return at
 }
 
 // bullets writes a list under a heading, or nothing if it is empty.

@@ -1,0 +1,384 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// proof is all that one result rests on, in the order in which a doubter asks.
+// The terminal and the page draw the same one.
+type proof struct {
+	Title    string
+	Sections []section
+}
+
+// section is one step of a proof: facts, then a table, then plain sentences.
+type section struct {
+	Title  string
+	Facts  []fact
+	Header []string
+	Rows   [][]string
+	Lines  []string
+	Wire   []wire
+}
+
+type fact struct{ Label, Text string }
+
+// wire is a message as it was sent or received.
+type wire struct {
+	Label string
+	Bytes []byte
+}
+
+// prove collects the proof of one cell.
+func prove(run *residency.Run, claim residency.Claim, round *residency.Round, cell *residency.Cell) proof {
+	p := proof{Title: fmt.Sprintf("%s for users in %s: %s", clean(cell.Endpoint.Host), cell.Market.Name(), cell.Verdict.Words())}
+	looks := looksFrom(round, cell.Market)
+	p.Sections = append(p.Sections, promised(claim), asked(looks, cell), answered(looks))
+	for _, a := range worstFirst(cell.Addresses) {
+		p.Sections = append(p.Sections, located(round.Locations[a.Address], &a))
+	}
+	p.Sections = append(p.Sections, judged(run, claim, cell), changes(claim, round, cell), cannot(looks, cell), onTheWire(looks, cell), dataUsed(round, cell))
+	p.Sections = slices.DeleteFunc(p.Sections, func(s section) bool {
+		return len(s.Facts)+len(s.Rows)+len(s.Lines)+len(s.Wire) == 0
+	})
+	return p
+}
+
+func looksFrom(round *residency.Round, market residency.Country) []*residency.Observation {
+	var list []*residency.Observation
+	for i := range round.Observations {
+		if round.Observations[i].Market == market {
+			list = append(list, &round.Observations[i])
+		}
+	}
+	return list
+}
+
+// worstFirst puts the addresses that decide before the others.
+func worstFirst(list []residency.JudgedAddress) []residency.JudgedAddress {
+	rank := func(a residency.JudgedAddress) int {
+		return map[residency.Side]int{residency.SideOutside: 0, residency.SideUnknown: 1, residency.SideInside: 2}[a.Side]
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b residency.JudgedAddress) int { return rank(a) - rank(b) })
+	return list
+}
+
+// promised is the claim: who said what, when, where it is written.
+func promised(c residency.Claim) section {
+	s := section{Title: "What was promised"}
+	if c.Kind == residency.KindPolicy {
+		s.Title = "What our rule is"
+	}
+	add := func(label, text string) {
+		if text != "" {
+			s.Facts = append(s.Facts, fact{label, clean(text)})
+		}
+	}
+	add("claim", claimName(c))
+	add("about", c.Title)
+	if c.Quote != "" {
+		add("in their words", "“"+c.Quote+"”")
+	}
+	said := c.SaidBy
+	if !c.SaidOn.IsZero() {
+		said = strings.TrimSpace(said + " on " + c.SaidOn.Human())
+	}
+	add("said by", strings.TrimPrefix(said, "on "))
+	add("source", c.Source)
+	add("data may be", strings.TrimPrefix(allowed(c), "may be "))
+	switch {
+	case !c.DueOn.IsZero():
+		add("due", c.DueOn.Human()+", the whole day: from "+moment(c.Due)+" on")
+	case !c.FromOn.IsZero():
+		add("in force", "from "+c.FromOn.Human())
+	}
+	add("written in", c.Where)
+	add("note", notLive(c))
+	return s
+}
+
+// asked is every look of the market.
+func asked(looks []*residency.Observation, cell *residency.Cell) section {
+	s := section{
+		Title: "What was asked",
+		Facts: []fact{
+			{"name", clean(cell.Endpoint.Host) + " (" + cell.Endpoint.Role.Words() + ")"},
+			{"for users in", cell.Market.Name()},
+		},
+		Header: []string{"record", "name server", "client subnet sent", "came back", "answer", "when"},
+	}
+	if cell.Endpoint.Source != "" {
+		s.Facts = append(s.Facts, fact{"name known from", clean(cell.Endpoint.Source)})
+	}
+	means := make(map[string]bool)
+	for _, o := range looks {
+		sent, back := prefix(o.Subnet.Prefix), markNothing
+		if sent == "" {
+			sent = "none"
+		}
+		if o.Returned.IsValid() {
+			back = fmt.Sprintf("%s scope /%d", o.Returned, o.Scope)
+		}
+		answer := fmt.Sprintf("%s, addresses: %d", o.Rcode, len(o.Addresses))
+		if o.Failure != "" {
+			answer = o.Failure.Words()
+		}
+		s.Rows = append(s.Rows, []string{o.Type, clean(o.Resolver + " " + o.Server + " " + o.Transport), sent, back, clean(answer),
+			fmt.Sprintf("%s, %.1f ms", o.At.UTC().Format("2006-01-02 15:04:05Z"), float64(o.RTT.Microseconds())/1000)})
+		line := o.Tailoring.Words()
+		if o.TailoringWhy != "" {
+			line += ": " + o.TailoringWhy
+		}
+		if o.Answered() && !means[line] {
+			means[line] = true
+			s.Lines = append(s.Lines, clean(line)+".")
+		}
+		if o.Detail != "" {
+			s.Lines = append(s.Lines, clean(o.Detail)+".")
+		}
+	}
+	slices.Sort(s.Lines)
+	s.Lines = slices.Compact(s.Lines)
+	if len(s.Lines) > manyHosts {
+		s.Lines = append(s.Lines[:manyHosts], fmt.Sprintf("And %d more.", len(s.Lines)-manyHosts))
+	}
+	return s
+}
+
+// answered is the chains of names and the addresses at their ends.
+func answered(looks []*residency.Observation) section {
+	s := section{Title: "What came back", Header: []string{"name", "record", "leads to", "seconds to live"}}
+	seen := make(map[string]int)
+	add := func(owner, kind, target string, ttl uint32) {
+		key := owner + "\x00" + kind + "\x00" + target
+		if _, dup := seen[key]; !dup {
+			seen[key] = len(s.Rows)
+			s.Rows = append(s.Rows, []string{clean(owner), kind, clean(target), fmt.Sprint(ttl)})
+		}
+	}
+	for _, o := range looks {
+		for _, l := range o.Chain {
+			add(l.Owner, l.Type, l.Target, l.TTL)
+		}
+	}
+	for _, o := range looks {
+		for _, a := range o.Addresses {
+			add(a.Owner, o.Type, a.Address.String(), a.TTL)
+		}
+	}
+	if len(s.Rows) == 0 && len(looks) > 0 {
+		s.Lines = []string{"No address."}
+	}
+	return s
+}
+
+// located is what all sources say of one address; side is nil for a bare one.
+func located(l residency.Location, side *residency.JudgedAddress) section {
+	s := section{Title: "Where " + l.Address.String() + " is", Header: []string{"source", "what it is", "says", "matched", "data set", "of", "hash"}}
+	s.Facts = append(s.Facts, fact{"place", l.Countries.Names()})
+	if l.Region != "" {
+		s.Facts = append(s.Facts, fact{"provider region", clean(l.Region)})
+	}
+	s.Facts = append(s.Facts, fact{"how it was decided", l.Decision.Words()})
+	if side != nil {
+		words := side.Side.Words()
+		if len(side.Reasons) > 0 {
+			words += ": " + reasonWords(side.Reasons)
+		}
+		if !side.Counts {
+			words += " (does not count)"
+		}
+		s.Facts = append(s.Facts, fact{"towards the promise", words}, fact{"how sure", side.Grade.Words()},
+			fact{"shown by", clean(strings.Join(side.Resolvers, ", "))})
+	}
+	for _, a := range l.Assertions {
+		s.Rows = append(s.Rows, assertionRow(a))
+	}
+	if l.Conflict {
+		s.Lines = append(s.Lines, "The sources name different places. All of them are kept and shown.")
+	}
+	for _, m := range l.Missing {
+		s.Lines = append(s.Lines, "Not available: "+clean(m)+".")
+	}
+	return s
+}
+
+func assertionRow(a residency.Assertion) []string {
+	says := a.In.Names()
+	if a.In.Empty() && !a.NotIn.Empty() {
+		says = "not in " + a.NotIn.Names()
+	}
+	if a.Region != "" {
+		says += " (" + a.Region + ")"
+	}
+	if a.In.Empty() && a.NotIn.Empty() {
+		says = "no single place"
+	}
+	if a.Note != "" {
+		says += "; " + a.Note
+	}
+	if a.Stale {
+		says += "; too old to clear anything"
+	}
+	row := []string{a.Source, a.Class.Words(), says, prefix(a.Prefix), "", "", ""}
+	if a.Dataset != nil {
+		row[4], row[5], row[6] = a.Dataset.Name, isoDay(a.Dataset.Built), shortHash(a.Dataset.SHA256)
+	}
+	for i := range row {
+		if row[i] = clean(row[i]); row[i] == "" {
+			row[i] = markNothing
+		}
+	}
+	return row
+}
+
+// isoDay writes a day in a table, where it must not be broken up.
+func isoDay(t time.Time) string {
+	if t.IsZero() {
+		return "undated"
+	}
+	return t.Format(time.DateOnly)
+}
+
+// shortHash is enough of a hash to tell data sets apart at sight.
+func shortHash(h string) string {
+	if kind, rest, ok := strings.Cut(h, ":"); ok {
+		return kind + ":" + rest[:min(10, len(rest))]
+	}
+	return h[:min(12, len(h))]
+}
+
+// judged is the verdict with all that it rests on.
+func judged(run *residency.Run, claim residency.Claim, cell *residency.Cell) section {
+	s := section{Title: "What follows", Facts: []fact{
+		{"result", cell.Verdict.Words()}, {"how sure", cell.Grade.Words()},
+	}}
+	for _, r := range cell.Reasons {
+		s.Facts = append(s.Facts, fact{"because", clean(r.Words())})
+	}
+	if !cell.Suspected.Empty() {
+		s.Facts = append(s.Facts, fact{"may be in", cell.Suspected.Names() + ", which is not approved"})
+	}
+	if note := notCounted(run, cell); note != "" {
+		s.Facts = append(s.Facts, fact{"note", note})
+	}
+	if cell.NotCounted > 0 {
+		s.Facts = append(s.Facts, fact{"left out", fmt.Sprintf("%d of its addresses are served from many places and do not count", cell.NotCounted)})
+	}
+	v := cell.Coverage
+	s.Facts = append(s.Facts, fact{"asked", fmt.Sprintf("%d of %s had an answer for this market; %s in all, %d failed",
+		v.Met, residency.Plural(v.Needs, "question"), residency.Plural(v.Looks, "look"), v.Failed)})
+	for _, c := range run.Claims {
+		if c.Claim.ID == claim.ID {
+			s.Facts = append(s.Facts, fact{"the whole claim", claimWords(run, c)})
+		}
+	}
+	s.Facts = append(s.Facts, fact{"judged as of", moment(run.At)})
+	return s
+}
+
+// remedies say what would settle a result that is held back by a reason.
+var remedies = map[residency.Reason]string{
+	residency.ReasonConflict:       "A source that settles it: the provider's own list, or the vendor's word about this address with evidence.",
+	residency.ReasonNoEvidence:     "A source that knows the address.",
+	residency.ReasonBelowGrade:     "One more independent source that says the same.",
+	residency.ReasonUnconfirmed:    "The same seen again in a later run.",
+	residency.ReasonSourceMissing:  "The missing source, loaded again.",
+	residency.ReasonStaleData:      "A newer copy of the location data.",
+	residency.ReasonAnycast:        "Nothing by location: only the vendor can say where such an address takes data to.",
+	residency.ReasonEdge:           "Declaring the host's role, if it is a delivery network: then it is judged as one.",
+	residency.ReasonBypassesDNS:    "A look at what the service hands out, not at its own address.",
+	residency.ReasonOtherRegion:    "An answer in the promised region.",
+	residency.ReasonRegionNotShown: "A provider's list that shows the region.",
+	residency.ReasonNotTailored:    "A name server that passes client subnets on, or one that stands in the market.",
+	residency.ReasonNoAddress:      "An answer with an address, or a line that says the name is retired.",
+	residency.ReasonIntercepted:    "A path to the name servers on which nobody answers in their place.",
+	"nxdomain":                     "An answer with an address, or a line that says the name is retired.",
+}
+
+// changes is what would change the result.
+func changes(claim residency.Claim, round *residency.Round, cell *residency.Cell) section {
+	s := section{Title: "What would change it"}
+	switch cell.Verdict {
+	case residency.Outside:
+		for _, a := range cell.Addresses {
+			if a.Side == residency.SideOutside {
+				s.Lines = append(s.Lines, fmt.Sprintf("%s no longer among the answers, or shown by independent sources to be in an approved place and not in %s.",
+					a.Address, round.Locations[a.Address].Countries.Names()))
+			}
+		}
+		if !claim.Due.IsZero() {
+			s.Lines = append(s.Lines, "The due date decides whether the promise is broken ("+claim.DueOn.Human()+"), not whether this is outside.")
+		}
+	case residency.Inside:
+		s.Lines = append(s.Lines, "One answer with an address outside, a lost answer, a source that is missing or too old, or a second source that disagrees.")
+	default:
+		for _, r := range cell.Reasons {
+			line, ok := remedies[r]
+			if !ok && residency.Failure(r).Valid() {
+				line, ok = "An answer.", true
+			}
+			if ok && !slices.Contains(s.Lines, line) {
+				s.Lines = append(s.Lines, line)
+			}
+		}
+	}
+	for _, h := range cell.Hints {
+		s.Lines = append(s.Lines, clean(h))
+	}
+	return s
+}
+
+// cannot is what the result does not say.
+func cannot(looks []*residency.Observation, cell *residency.Cell) section {
+	s := section{Title: "What it cannot say", Lines: []string{cell.Verdict.Limit()}}
+	for _, o := range looks {
+		if o.Subnet.Prefix.IsValid() && !o.Local {
+			s.Lines = append(s.Lines, "The questions were asked from here on behalf of the market's networks, not from inside the market.")
+			break
+		}
+	}
+	s.Lines = append(s.Lines, residency.Limits()...)
+	return s
+}
+
+// onTheWire is the exchange that showed the address which decides.
+func onTheWire(looks []*residency.Observation, cell *residency.Cell) section {
+	s := section{Title: "On the wire"}
+	worst := worstFirst(cell.Addresses)
+	for _, o := range looks {
+		if len(o.Exchanges) == 0 {
+			continue
+		}
+		shows := len(worst) == 0 || slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool { return a.Address == worst[0].Address })
+		if !shows {
+			continue
+		}
+		x := o.Exchanges[len(o.Exchanges)-1]
+		s.Facts = []fact{{"asked", clean(x.Name + " " + o.Type + " of " + x.Server + " over " + x.Transport)}, {"at", x.At.UTC().Format("2006-01-02 15:04:05.000000Z")}}
+		s.Wire = []wire{{"request", x.Request}, {"response", x.Response}}
+		break
+	}
+	return s
+}
+
+// dataUsed is every data set that spoke, with its whole hash.
+func dataUsed(round *residency.Round, cell *residency.Cell) section {
+	s := section{Title: "Data used", Header: []string{"data set", "of", "licence", "SHA-256"}}
+	var seen []*residency.Dataset
+	for _, a := range cell.Addresses {
+		for _, said := range round.Locations[a.Address].Assertions {
+			if said.Dataset != nil && !slices.Contains(seen, said.Dataset) {
+				seen = append(seen, said.Dataset)
+				s.Rows = append(s.Rows, []string{clean(said.Dataset.Name), isoDay(said.Dataset.Built), clean(said.Dataset.Licence), clean(said.Dataset.SHA256)})
+			}
+		}
+	}
+	return s
+}
