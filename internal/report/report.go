@@ -9,6 +9,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"time"
@@ -31,6 +32,28 @@ func (o Options) width() int {
 		return 100
 	}
 	return max(o.Width, 40)
+}
+
+// Formats are the names of the formats that Write takes.
+func Formats() []string { return []string{"table", "json", "ndjson", "csv", "nagios", "junit"} }
+
+// Write writes the run in a format of Formats. Options are for the table only.
+func Write(w io.Writer, format string, run residency.Run, o Options) error {
+	switch format {
+	case "table":
+		return Table(w, run, o)
+	case "json":
+		return JSON(w, run)
+	case "ndjson":
+		return NDJSON(w, run)
+	case "csv":
+		return CSV(w, run)
+	case "nagios":
+		return Nagios(w, run)
+	case "junit":
+		return JUnit(w, run)
+	}
+	return fmt.Errorf("write report: no format %q; use %s", format, strings.Join(Formats(), ", "))
 }
 
 // ExitCode returns the exit code of a run, which is that of a monitoring

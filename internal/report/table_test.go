@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -139,4 +140,14 @@ func TestTableSaysWhatItIs(t *testing.T) {
 		}
 		got = got[at:] // in this order
 	}
+}
+
+func BenchmarkTableAll(b *testing.B) {
+	run := many()
+	for b.Loop() {
+		if err := Table(io.Discard, run, Options{All: true}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*651), "ns/cell")
 }
