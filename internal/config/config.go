@@ -1,0 +1,151 @@
+package config
+
+import (
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Config is a configuration in which everything is resolved. It is not
+// changed after Load.
+type Config struct {
+	Path string // of the main file, as given to Load
+
+	// Files is every file that was read: the main file, then the others by
+	// name. SHA256 is one hash over all of them, in hexadecimal; it depends on
+	// their contents and their names relative to the main file, not on where
+	// they lie.
+	Files  []File
+	SHA256 string
+
+	Organisation Organisation
+	Schedule     Schedule
+	Markets      []residency.Market // in file order
+	Vendors      []Vendor           // in file order
+	Claims       []residency.Claim  // claims and policies, in file order
+	Resolve      Resolve
+	Geo          Geo
+	Alert        Alert
+
+	// Warnings are things that are allowed and look wrong.
+	Warnings []Problem
+}
+
+// File is one file that was read.
+type File struct {
+	Path   string // relative to the main file's directory, with slashes
+	Opened string // as it was opened
+	SHA256 string // of its bytes, in hexadecimal
+}
+
+// Organisation is who looks, and by which clock.
+type Organisation struct {
+	Name, Contact string
+	Notice        string         // shown at the top of every output; may be empty
+	Location      *time.Location // by which days begin and end; never nil
+}
+
+// Schedule is when the program checks by itself.
+type Schedule struct {
+	Check []string // cron expressions of five fields, by the organisation's clock; may be empty
+}
+
+// Vendor is who receives data.
+type Vendor struct {
+	ID, Name string
+	Services []Service // never empty
+	Where    string    // "config.toml:41"
+}
+
+// Service is a part of what a vendor offers.
+type Service struct {
+	ID, Name  string
+	Endpoints []residency.Endpoint // never empty
+	Where     string
+}
+
+// Resolve is whom to ask for addresses, and how patiently.
+type Resolve struct {
+	Servers          []Server // never empty
+	Timeout          time.Duration
+	Tries            int
+	InFlight         int // questions open at one server at a time
+	MaxChain         int
+	SubnetsPerMarket int // to choose for a market that names none
+}
+
+// Server is one DNS server.
+type Server struct {
+	Name          string
+	Addresses     []string // host:port; empty for a System server
+	Learns        string   // what its operator learns, in plain words
+	PassesSubnets bool
+	Authoritative bool
+	StandsIn      []residency.Country
+	System        bool // the resolvers of this machine
+	Default       bool // not named in the file: one of DefaultServers
+}
+
+// Geo is what to know about where an address is.
+type Geo struct {
+	Embedded       bool // use the data that the program carries
+	Databases      []Database
+	ProviderRanges []ProviderRanges
+	MaxAge         time.Duration // older data says nothing good
+	WarnAge        time.Duration // older data is warned of
+}
+
+// Database is a geolocation database of the user's. It need not exist: what
+// is missing is said in every output.
+type Database struct {
+	File    string // to open
+	Written string // as the file has it
+	Lineage string
+	Where   string
+}
+
+// ProviderRanges is a provider's own list of its regions. It need not exist.
+type ProviderRanges struct {
+	File     string // to open
+	Written  string // as the file has it
+	Provider string // "aws"
+	Where    string
+}
+
+// Alert is who is told.
+type Alert struct {
+	Channels []Channel
+}
+
+// Channel is one way to tell.
+type Channel struct {
+	Name    string
+	Type    string        // "webhook" or "command"
+	URL     Secret        // of a webhook
+	Command []string      // of a command: program and arguments
+	Timeout time.Duration // of one delivery
+	Where   string
+}
+
+// Endpoints returns the endpoints of all vendors, in file order.
+func (c *Config) Endpoints() []residency.Endpoint {
+	var all []residency.Endpoint
+	for _, v := range c.Vendors {
+		for _, s := range v.Services {
+			all = append(all, s.Endpoints...)
+		}
+	}
+	return all
+}
+
+// DefaultServers returns the servers asked when the file names none: two
+// public resolvers that pass client subnets on to the vendor's name servers.
+func DefaultServers() []Server {
+	const learns = "the host names and client subnets asked about, and the address of this machine"
+	return []Server{
+		{Name: "google", Addresses: []string{"8.8.8.8:53", "[2001:4860:4860::8888]:53"},
+			Learns: "Google: " + learns, PassesSubnets: true, Default: true},
+		{Name: "quad9-ecs", Addresses: []string{"9.9.9.11:53", "[2620:fe::11]:53"},
+			Learns: "Quad9: " + learns, PassesSubnets: true, Default: true},
+	}
+}

@@ -1,0 +1,66 @@
+package config
+
+// The tables that say how to look, and who is told.
+
+func resolveTable() *table {
+	return &table{name: "resolve", keys: []key{
+		{name: "server", kind: kTables, of: serverTable(), doc: "A DNS server to ask. Default: two public resolvers that pass client subnets on.", alias: []string{"servers", "resolver"}},
+		{name: "timeout", kind: kSpan, min: 0, max: 60, doc: "How long to wait for one answer. Default \"2s\"."},
+		{name: "tries", kind: kNumber, min: 1, max: 10, doc: "How often to ask before giving up. Default 3.", alias: []string{"retries"}},
+		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at one server at a time. Default 64.", alias: []string{"concurrency"}},
+		{name: "max_chain", kind: kNumber, min: 1, max: 64, doc: "Aliases (CNAME, DNAME) to follow. Default 16."},
+		{name: "subnets_per_market", kind: kNumber, min: 1, max: 64, doc: "Client subnets to choose for a market that names none. Default 3."},
+	}}
+}
+
+func serverTable() *table {
+	return &table{name: "server", keys: []key{
+		{name: "name", kind: kText, need: true, doc: "Name shown with every answer.", alias: []string{"id"}},
+		{name: "addresses", kind: kTexts, doc: "IP addresses, with a port where it is not 53; the first that answers is used.", alias: []string{"address", "addr", "ip", "host"}},
+		{name: "learns", kind: kText, doc: "What the operator of the server learns from being asked, in plain words."},
+		{name: "passes_subnets", kind: kFlag, doc: "True if it passes client subnets (RFC 7871) on to the vendor's servers.", alias: []string{"ecs"}},
+		{name: "authoritative", kind: kFlag, doc: "True if it is a vendor's own name server."},
+		{name: "stands_in", kind: kTexts, doc: "Markets in which the server stands, so that its answers are meant for them."},
+		{name: "system", kind: kFlag, doc: "True for the resolvers of this machine, in place of addresses."},
+	}}
+}
+
+func geoTable() *table {
+	return &table{name: "geo", keys: []key{
+		{name: "embedded", kind: kFlag, doc: "False to leave out the data that the program carries. Default true."},
+		{name: "max_age", kind: kSpan, min: day, max: 36500 * day, doc: "Older data says nothing good. Default \"365d\"."},
+		{name: "warn_age", kind: kSpan, min: 0, max: 36500 * day, doc: "Older data is warned of. Default \"60d\"."},
+		{name: "database", kind: kTables, of: databaseTable(), doc: "A geolocation database of your own.", alias: []string{"databases"}},
+		{name: "provider_ranges", kind: kTables, of: rangesTable(), doc: "A cloud provider's own list of its regions.", alias: []string{"provider_range", "ranges"}},
+	}}
+}
+
+func databaseTable() *table {
+	return &table{name: "database", keys: []key{
+		{name: "file", kind: kText, need: true, doc: "MMDB file, relative to this file.", alias: []string{"path"}},
+		{name: "lineage", kind: kText, need: true, shape: shapeID, doc: "Where the data come from, such as \"maxmind\". Databases of one lineage are one voice."},
+	}}
+}
+
+func rangesTable() *table {
+	return &table{name: "provider_ranges", keys: []key{
+		{name: "file", kind: kText, need: true, doc: "The list as the provider publishes it, relative to this file.", alias: []string{"path"}},
+		{name: "provider", kind: kText, need: true, oneOf: []string{"aws"}, doc: "Whose list it is."},
+	}}
+}
+
+func alertTable() *table {
+	return &table{name: "alert", keys: []key{
+		{name: "channel", kind: kTables, of: channelTable(), doc: "One way to tell.", alias: []string{"channels"}},
+	}}
+}
+
+func channelTable() *table {
+	return &table{name: "channel", keys: []key{
+		{name: "name", kind: kText, need: true, doc: "Name shown when a message could not be delivered.", alias: []string{"id"}},
+		{name: "type", kind: kText, need: true, oneOf: []string{"webhook", "command"}, doc: "webhook posts JSON to a URL, command runs a program with the message on its standard input."},
+		{name: "url", kind: kSecret, doc: "Of a webhook: env:NAME or file:/path (so that it is not in this file), or the URL itself. Never shown."},
+		{name: "command", kind: kTexts, doc: "Of a command: the program and its arguments. No shell is involved.", alias: []string{"exec", "cmd"}},
+		{name: "timeout", kind: kSpan, min: 0, max: 600, doc: "How long one delivery may take. Default \"10s\"."},
+	}}
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// resolve reads whom to ask.
+func (a *assembly) resolve(s section) {
+	a.cfg.Resolve = Resolve{
+		Timeout:          s.span("timeout", 2*time.Second),
+		Tries:            s.number("tries", 3),
+		InFlight:         s.number("in_flight", 64),
+		MaxChain:         s.number("max_chain", 16),
+		SubnetsPerMarket: s.number("subnets_per_market", 3),
+	}
+	names, addrs := map[string]pos{}, map[string]pos{}
+	for _, t := range s.sections("server") {
+		a.cfg.Resolve.Servers = append(a.cfg.Resolve.Servers, a.server(t, names, addrs))
+	}
+	if v := s.value("server"); v != nil && len(v.items) == 0 {
+		s.wrong("server", "names no server", "leave the key out for the two that are asked by default")
+	}
+	if !s.has("server") {
+		a.cfg.Resolve.Servers = DefaultServers()
+	}
+}
+
+// server reads one server. Names and addresses are each allowed once.
+func (a *assembly) server(s section, names, addrs map[string]pos) Server {
+	srv := Server{
+		Name: s.text("name"), Learns: s.text("learns"), System: s.flag("system", false),
+		PassesSubnets: s.flag("passes_subnets", false), Authoritative: s.flag("authoritative", false),
+	}
+	if first, twice := names[srv.Name]; twice && srv.Name != "" {
+		s.wrong("name", fmt.Sprintf("server %s is already given on %s", quote(srv.Name), first.line(s.place("name"))), "")
+	} else {
+		names[srv.Name] = s.place("name")
+	}
+	for _, it := range s.texts("addresses") {
+		addr, why, hint := serverAddress(it.text)
+		if why != "" {
+			a.ps.add(it.pos, s.at("addresses"), quote(it.text)+" "+why, hint)
+			continue
+		}
+		if first, twice := addrs[addr]; twice {
+			a.ps.add(it.pos, s.at("addresses"), fmt.Sprintf("%s is already given on %s", addr, first.line(it.pos)), "two names for one server would count its answer twice")
+			continue
+		}
+		addrs[addr] = it.pos
+		srv.Addresses = append(srv.Addresses, addr)
+	}
+	if s.has("stands_in") {
+		srv.StandsIn = a.marketList(s, "stands_in")
+	}
+	v := s.value("addresses")
+	switch {
+	case srv.System && s.has("addresses"):
+		s.wrong("addresses", "a server with system = true has no addresses", "the resolvers of this machine are asked")
+	case !srv.System && !s.has("addresses"):
+		a.refer(s.n.pos, s.at("addresses"), "missing", `such as addresses = ["8.8.8.8"], or system = true for the resolvers of this machine`)
+	case !srv.System && v != nil && len(v.items) == 0:
+		s.wrong("addresses", "names no address", "")
+	}
+	return srv
+}
+
+// serverAddress reads an IP address with or without a port; the port of DNS
+// is 53.
+func serverAddress(text string) (addr, why, hint string) {
+	ap, err := netip.ParseAddrPort(text)
+	if err != nil {
+		a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+		if err != nil {
+			if strings.ContainsFunc(text, func(r rune) bool { return r >= 'g' && r <= 'z' }) {
+				return "", "is no IP address", "a server is named by its address: its name would have to be looked up first"
+			}
+			return "", "is no IP address", `such as "8.8.8.8", "[2001:db8::1]:53" or "127.0.0.1:5300"`
+		}
+		ap = netip.AddrPortFrom(a, 53)
+	}
+	switch a := ap.Addr(); {
+	case ap.Port() == 0:
+		return "", "has port 0", ""
+	case a.IsUnspecified() || a.IsMulticast():
+		return "", "is not the address of one server", ""
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()).String(), "", ""
+}
+
+// geo reads what to know about where an address is. The files need not exist:
+// what is missing is said in every output.
+func (a *assembly) geo(s section) {
+	const days = day * time.Second
+	g := Geo{
+		Embedded: s.flag("embedded", true),
+		MaxAge:   s.span("max_age", 365*days),
+		WarnAge:  s.span("warn_age", 60*days),
+	}
+	if g.WarnAge > g.MaxAge && s.has("warn_age") {
+		s.wrong("warn_age", "is longer than max_age", "data is warned of before it is too old")
+	}
+	seen := map[string]pos{}
+	for _, t := range s.sections("database") {
+		d := Database{Written: t.text("file"), Lineage: t.text("lineage"), Where: t.n.pos.where()}
+		d.File = a.dataFile(t, seen)
+		if why := idProblem(d.Lineage); why != "" && t.value("lineage") != nil {
+			t.wrong("lineage", quote(d.Lineage)+" is no name of a lineage: "+why, `such as "maxmind"`)
+		}
+		g.Databases = append(g.Databases, d)
+	}
+	for _, t := range s.sections("provider_ranges") {
+		p := ProviderRanges{Written: t.text("file"), Provider: t.text("provider"), Where: t.n.pos.where()}
+		p.File = a.dataFile(t, seen)
+		g.ProviderRanges = append(g.ProviderRanges, p)
+	}
+	if !g.Embedded && !s.has("database") {
+		s.wrong("embedded", "without it and without a [[geo.database]] nothing can be located", "")
+	}
+	a.cfg.Geo = g
+}
+
+// dataFile reads the path of a data file. One file twice would be two voices.
+func (a *assembly) dataFile(s section, seen map[string]pos) string {
+	v := s.value("file")
+	if v == nil {
+		return ""
+	}
+	path := beside(v.pos.src.shown, v.text)
+	if first, twice := seen[path]; twice {
+		s.wrong("file", fmt.Sprintf("%s is already given on %s", quote(v.text), first.line(v.pos)), "")
+	}
+	seen[path] = v.pos
+	return path
+}
+
+// alert reads who is told.
+func (a *assembly) alert(s section) {
+	seen := map[string]pos{}
+	for _, t := range s.sections("channel") {
+		c := Channel{
+			Name: t.text("name"), Type: t.text("type"), Timeout: t.span("timeout", 10*time.Second),
+			URL: a.secret(t, "url"), Where: t.n.pos.where(),
+		}
+		for _, it := range t.texts("command") {
+			c.Command = append(c.Command, it.text)
+		}
+		if first, twice := seen[c.Name]; twice && c.Name != "" {
+			t.wrong("name", fmt.Sprintf("channel %s is already given on %s", quote(c.Name), first.line(t.place("name"))), "")
+		}
+		seen[c.Name] = t.place("name")
+		a.channelFits(t, c)
+		a.cfg.Alert.Channels = append(a.cfg.Alert.Channels, c)
+	}
+}
+
+// channelFits reports a channel that has not what its type needs.
+func (a *assembly) channelFits(s section, c Channel) {
+	needs, not := "url", "command"
+	switch c.Type {
+	case "command":
+		needs, not = "command", "url"
+	case "webhook":
+		if value, err := c.URL.Reveal(); err == nil && !webURL(value) {
+			s.wrong("url", "is no http or https URL", "the text itself is not shown: it may be a secret")
+		}
+	default:
+		return
+	}
+	if v := s.value(needs); !s.has(needs) || v != nil && v.kind == aList && len(v.items) == 0 {
+		s.ps.add(s.place(needs), s.at(needs), fmt.Sprintf("missing: a %s needs it", c.Type), "")
+	}
+	if s.has(not) {
+		s.wrong(not, fmt.Sprintf("a %s has none", c.Type), fmt.Sprintf("leave it out, or add a channel of type %q", map[string]string{"url": "webhook", "command": "command"}[not]))
+	}
+}
+
+// webURL reports whether a text is a URL that can be posted to.
+func webURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+}
