@@ -124,6 +124,9 @@ func probeQuestion(questions []residency.Question) residency.Question {
 	return questions[0]
 }
 
+// Planned returns how many questions a run puts to each resolver.
+func (e *Engine) Planned() int { return len(e.questions()) }
+
 // questions lists what is to be asked: every endpoint that some claim covers,
 // as every market it is covered for, through every client subnet, for every
 // type.

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/config"
+	"residency/internal/report"
+	"residency/internal/residency"
+)
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	config, format, at     string
+	market, regions, never []string
+	timeout                time.Duration
+	quiet, all, historic   bool
+	notify                 bool
+}
+
+var checkFormats = []string{"table", "json", "ndjson", "csv", "nagios", "junit"}
+
+func newCheck(e *env) *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check [HOST...]",
+		Short: "Look once, judge every claim, and say so in words and in the exit code",
+		Long: `Look at every endpoint as users of each market would get it, work out where
+every address is, and judge the claims of the configuration.
+
+With host names, no configuration is needed:
+
+  residency check api.example.com --market IN,SG --regions US,SG
+
+Exit codes, which are those of a monitoring plugin:
+  0  every claim is holding: nothing was seen outside
+  1  something is still outside, and not due yet
+  2  something is outside, and due
+  3  it cannot be told: nothing could be measured, the run is partial, or the
+     command line or the configuration is wrong (said on standard error)
+
+Claims that are historic, withdrawn or superseded are judged with --historic
+only, and have no part in the exit code.
+
+With --notify every pending or broken claim is told to the channels of the
+configuration. A check has no memory yet: every run tells again, so use
+--notify from a job that runs as often as you want to be told.`,
+		Example: `  residency check
+  residency check --format nagios
+  residency check --at 2014-11-02 --historic
+  residency check api.example.com --market IN --regions US,SG`,
+		RunE: func(cmd *cobra.Command, hosts []string) error {
+			return runCheck(cmd.Context(), e, f, hosts, cmd.Flags().Changed("config"))
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
+	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
+	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339); stores and sends nothing")
+	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long; what was measured by then is printed as partial")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")
+	fl.BoolVar(&f.all, "all", false, "print every result, however many")
+	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
+	fl.BoolVar(&f.notify, "notify", false, "tell the channels of the configuration about pending and broken claims, every time")
+	fl.StringSliceVar(&f.market, "market", nil, "with HOST: markets to look as, such as IN,SG")
+	fl.StringSliceVar(&f.regions, "regions", nil, "with HOST: where data may go, such as US,SG or aws:us-west-2")
+	fl.StringSliceVar(&f.never, "never", nil, "with HOST: countries where data may never go")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checkFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
+	return cmd
+}
+
+// completeCountries completes a country code.
+func completeCountries(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var list []string
+	for c := range residency.AllCountries() {
+		list = append(list, c.String()+"\t"+c.Name())
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named bool) error {
+	if !slices.Contains(checkFormats, f.format) {
+		return misused("unknown format %q: want one of %s", f.format, strings.Join(checkFormats, ", "))
+	}
+	if f.timeout <= 0 {
+		return misused("--timeout must be longer than nothing")
+	}
+	cfg, err := e.checkConfig(f, hosts, named)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	at, err := parseAt(f.at, cfg.Organisation.Location)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	if f.notify && !at.IsZero() {
+		return misused("--notify does not go with --at: a check as of another time sends nothing")
+	}
+	// Keep a little of the budget for judging and printing.
+	ctx, cancel := context.WithTimeout(ctx, f.timeout-min(f.timeout/10, time.Second))
+	defer cancel()
+	h, err := e.furnish(ctx, cfg, f.historic)
+	if err != nil {
+		return exitError{exitUnknown, err}
+	}
+	engine := h.engine(e, at)
+	bar := e.progress("looking")
+	engine.Progress = bar.set
+	run := engine.Run(ctx)
+	bar.done()
+	if err := e.print(run, f); err != nil {
+		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
+	}
+	if f.notify {
+		if err := e.notify(context.WithoutCancel(ctx), h.cfg.Alert, run); err != nil {
+			say(e, err.Error())
+		}
+	}
+	if code := report.ExitCode(run); code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+// checkConfig loads the configuration, or makes one for the hosts given.
+func (e *env) checkConfig(f checkFlags, hosts []string, named bool) (*config.Config, error) {
+	if len(hosts) == 0 {
+		if len(f.market)+len(f.regions)+len(f.never) > 0 {
+			return nil, errors.New("--market, --regions and --never go with host names: residency check HOST... --market IN --regions US,SG")
+		}
+		return e.loader().Load(f.config)
+	}
+	if len(f.market) == 0 || len(f.regions)+len(f.never) == 0 {
+		return nil, errors.New("a check of host names needs --market, and --regions or --never: residency check HOST... --market IN --regions US,SG")
+	}
+	base := ""
+	if named {
+		base = f.config
+	}
+	return e.adHoc(f, hosts, base)
+}
+
+// parseAt reads --at: a day, which means its first instant by the clock of the
+// organisation, or an instant.
+func parseAt(s string, loc *time.Location) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := residency.ParseDate(s); err == nil {
+		return d.Start(loc), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read --at %q: want a day such as 2014-11-02, or an instant such as 2014-11-02T09:30:00+05:30", s)
+	}
+	return t.In(loc), nil
+}
+
+// print writes the run in the format asked for.
+func (e *env) print(run residency.Run, f checkFlags) error {
+	write := map[string]func(io.Writer, residency.Run) error{
+		"json": report.JSON, "ndjson": report.NDJSON, "csv": report.CSV,
+		"nagios": report.Nagios, "junit": report.JUnit,
+	}[f.format]
+	if write == nil {
+		return report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet})
+	}
+	if f.quiet {
+		run = notInside(run)
+	}
+	return write(e.stdout, run)
+}
+
+// notInside returns the run with only the cells that are not inside.
+func notInside(run residency.Run) residency.Run {
+	rounds := slices.Clone(run.Rounds)
+	for i := range rounds {
+		rounds[i].Cells = slices.DeleteFunc(slices.Clone(rounds[i].Cells), func(c residency.Cell) bool {
+			return c.Verdict == residency.Inside
+		})
+	}
+	run.Rounds = slices.DeleteFunc(rounds, func(r residency.Round) bool { return len(r.Cells) == 0 })
+	return run
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/report"
+	"residency/internal/residency"
+)
+
+// explainFlags are the flags of explain.
+type explainFlags struct {
+	config, market, claim, at string
+	timeout                   time.Duration
+	historic                  bool
+}
+
+func newExplain(e *env) *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain ENDPOINT",
+		Short: "Look at one endpoint and print the whole proof",
+		Long: `Look at one endpoint now and print everything a verdict rests on: what was
+promised, the questions, the servers, the client subnets, the answers, what
+every source says about every address with its data set and date, the rule that
+decided, the verdict, and what it cannot say.
+
+Without --market the market is shown that is worst.`,
+		Example: `  residency explain api.account.xiaomi.com --market IN`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runExplain(cmd.Context(), e, f, args[0])
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return e.completeHosts(f.config), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
+	fl.StringVar(&f.market, "market", "", "the market to look as, such as IN")
+	fl.StringVar(&f.claim, "claim", "", "the claim or policy to judge; the default is every one that is about the endpoint")
+	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339)")
+	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long")
+	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
+	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
+	return cmd
+}
+
+// completeHosts lists the endpoints of a configuration.
+func (e *env) completeHosts(path string) []string {
+	cfg, err := e.loader().Load(path)
+	if err != nil {
+		return nil
+	}
+	var hosts []string
+	for _, ep := range cfg.Endpoints() {
+		hosts = append(hosts, ep.Host)
+	}
+	return hosts
+}
+
+func runExplain(ctx context.Context, e *env, f explainFlags, host string) error {
+	cfg, err := e.loader().Load(f.config)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	at, err := parseAt(f.at, cfg.Organisation.Location)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	var market residency.Country
+	if f.market != "" {
+		var ok bool
+		if market, ok = residency.ParseCountry(f.market); !ok {
+			return misused("--market %q is not a country code", f.market)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	h, err := e.furnish(ctx, cfg, f.historic || f.claim != "")
+	if err != nil {
+		return failed(err)
+	}
+	engine := h.engine(e, at)
+	if f.claim != "" {
+		engine.Claims = slices.DeleteFunc(engine.Claims, func(c residency.Claim) bool { return c.ID != f.claim })
+	}
+	if market.Known() {
+		engine.Markets = slices.DeleteFunc(engine.Markets, func(m residency.Market) bool { return m.Code != market })
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	engine.Endpoints = slices.DeleteFunc(engine.Endpoints, func(ep residency.Endpoint) bool { return ep.Host != name })
+	if len(engine.Endpoints) == 0 {
+		return misused("%s names no endpoint %q\nhint: residency check %s --market IN --regions US,SG looks at a host without a configuration", f.config, host, host)
+	}
+	bar := e.progress("looking")
+	engine.Progress = bar.set
+	run := engine.Run(ctx)
+	bar.done()
+	return e.explain(run, host, f)
+}
+
+// explain prints the worst cell of every claim, and names the others.
+func (e *env) explain(run residency.Run, host string, f explainFlags) error {
+	printed := false
+	for _, c := range run.Claims {
+		round, cell, others := worstCell(run, c.Claim.ID)
+		if cell == nil {
+			continue
+		}
+		if printed {
+			fmt.Fprintln(e.stdout)
+		}
+		printed = true
+		if err := report.Explain(e.stdout, run, c.Claim, *round, *cell, report.Options{Color: e.colour(), Width: e.width}); err != nil {
+			return failed(fmt.Errorf("write output: %w", err))
+		}
+		if len(others) > 0 {
+			fmt.Fprintf(e.stdout, "\nOther markets: %s. Show one with: residency explain %s --market %s\n",
+				strings.Join(others, ", "), host, strings.Fields(others[0])[0])
+		}
+	}
+	if !printed {
+		return misused("no claim is about %s%s\nhint: historic claims are judged with --historic", host, inMarket(f.market))
+	}
+	return nil
+}
+
+func inMarket(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " in market " + code
+}
+
+// worstCell returns the cell of a claim that most needs explaining, and the
+// other cells as "IN outside".
+func worstCell(run residency.Run, claim string) (*residency.Round, *residency.Cell, []string) {
+	order := []residency.Verdict{residency.Outside, residency.Undetermined, residency.NotMeasured, residency.Inside}
+	var round *residency.Round
+	var worst *residency.Cell
+	for i := range run.Rounds {
+		for j := range run.Rounds[i].Cells {
+			c := &run.Rounds[i].Cells[j]
+			if c.Claim != claim {
+				continue
+			}
+			if worst == nil || slices.Index(order, c.Verdict) < slices.Index(order, worst.Verdict) {
+				round, worst = &run.Rounds[i], c
+			}
+		}
+	}
+	var others []string
+	for _, r := range run.Rounds {
+		for _, c := range r.Cells {
+			if c.Claim == claim && worst != nil && (c.Market != worst.Market || c.Endpoint.Key() != worst.Endpoint.Key()) {
+				others = append(others, c.Market.String()+" "+c.Verdict.Words())
+			}
+		}
+	}
+	return round, worst, others
+}
+
+// claimOf returns the claim of a run with the given id.
+func claimOf(run residency.Run, id string) residency.Claim {
+	for _, c := range run.Claims {
+		if c.Claim.ID == id {
+			return c.Claim
+		}
+	}
+	return residency.Claim{ID: id}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/lab"
+)
+
+func newLab(e *env) *cobra.Command {
+	var listen, at, write string
+	cmd := &cobra.Command{
+		Use:   "lab SCENARIO",
+		Short: "Serve a small invented internet on loopback, to try things on",
+		Long: `Serve the name servers of a scenario on loopback addresses, as they would have
+answered at one moment. The answers are invented.
+
+A scenario is one of: ` + strings.Join(lab.Builtins(), ", ") + `, or the path of a file.
+
+Each server has its own port: the first the one given, the next the one after.`,
+		Example: `  residency lab xiaomi-2014 --listen 127.0.0.1:5300 --at 2014-11-02 --write-config lab.toml
+  residency check --config lab.toml --at 2014-11-02
+  dig @127.0.0.1 -p 5300 api.account.xiaomi.com +subnet=49.36.8.0/24`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runLab(cmd.Context(), e, args[0], listen, at, write)
+		},
+		ValidArgs: lab.Builtins(),
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:5300", "loopback address and port of the first server; port 0 picks free ones")
+	cmd.Flags().StringVar(&at, "at", "", "the moment to answer for (2014-11-02 or RFC 3339); the scenario's first step by default")
+	cmd.Flags().StringVar(&write, "write-config", "", "write the configuration that asks these servers to this file")
+	return cmd
+}
+
+func runLab(ctx context.Context, e *env, name, listen, at, write string) error {
+	s, err := openScenario(name)
+	if err != nil {
+		return misused("%v", err)
+	}
+	when := s.Steps[0].At
+	if at != "" {
+		if when, err = parseAt(at, when.Location()); err != nil {
+			return misused("%v", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	net, err := s.Serve(ctx, listen, func() time.Time { return when })
+	if err != nil {
+		return failed(err)
+	}
+	defer net.Close()
+	if write != "" {
+		if err := writeLabConfig(s, net, write); err != nil {
+			return failed(err)
+		}
+	}
+	fmt.Fprintf(e.stdout, "%s\n%s\n\nThe answers of %s. Servers:\n", s.Title, s.Notice, when.Format("2 January 2006 15:04 MST"))
+	for _, r := range net.Servers {
+		fmt.Fprintf(e.stdout, "  %-16s %s  %s\n", r.Name, r.Addr, r.Does)
+	}
+	if write != "" {
+		fmt.Fprintf(e.stdout, "\nTry: residency check --config %s --at %s\n", write, when.Format(time.DateOnly))
+	}
+	fmt.Fprintln(e.stdout, "\nServing until interrupted.")
+	<-ctx.Done()
+	return nil
+}
+
+// openScenario takes a builtin's name or a file's path.
+func openScenario(name string) (*lab.Scenario, error) {
+	if strings.HasSuffix(name, ".toml") {
+		return lab.Load(os.DirFS(filepath.Dir(name)), filepath.Base(name))
+	}
+	return lab.Builtin(name)
+}
+
+// writeLabConfig writes the configuration and, beside it, the files it names.
+func writeLabConfig(s *lab.Scenario, net *lab.Net, path string) error {
+	files, err := s.Config(net)
+	if err != nil {
+		return err
+	}
+	for name, data := range files {
+		to := filepath.Join(filepath.Dir(path), name)
+		if name == "config.toml" {
+			to = path
+		}
+		if err := os.WriteFile(to, data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

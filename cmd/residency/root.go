@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes other than 0. check follows the monitoring-plugin convention and
+// uses 1, 2 and 3 for results; other commands know only these two.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitUnknown = 3
+)
+
+// exitError is an error with the exit code it ends the program with. An empty
+// message is not printed: the output has said it all.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+// failed and misused wrap err with their exit codes.
+func failed(err error) error { return exitError{exitFailed, err} }
+func misused(format string, args ...any) error {
+	return exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// run parses args, runs the command and returns the exit code. Every error is
+// said here, once.
+func run(ctx context.Context, e *env, args []string) int {
+	root := newRoot(e)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	code := exitUsage // what cobra itself refuses is usage
+	if ee, ok := errors.AsType[exitError](err); ok {
+		code = ee.code
+	}
+	msg := err.Error()
+	if msg == "" {
+		return code // a result, and printed
+	}
+	say(e, msg)
+	if cmd != nil && cmd.CommandPath() == "residency check" {
+		return exitUnknown // 1 and 2 are results there
+	}
+	return code
+}
+
+// say prints an error: every line of it, the hints as hints.
+func say(e *env, msg string) {
+	for line := range strings.SplitSeq(strings.TrimRight(msg, "\n"), "\n") {
+		if hint, ok := strings.CutPrefix(strings.TrimSpace(line), "hint: "); ok {
+			fmt.Fprintf(e.stderr, "residency: hint: %s\n", hint)
+			continue
+		}
+		fmt.Fprintf(e.stderr, "residency: error: %s\n", line)
+	}
+}
+
+// newRoot builds the tree of commands.
+func newRoot(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "residency",
+		Short: "Shows, with evidence, in which country your vendors answer your users",
+		Long: `residency shows, with evidence, in which country vendors answer the users of a
+market, and whether that is what they promised.
+
+It looks the vendor's host names up as users in each market would get them,
+works out where every address is and how sure that is, and judges it against
+the claim: approved regions, markets, due date. It can show that data still
+goes elsewhere. It can never show that it does not.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Short: "Help about any command", Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, _, err := root.Find(args)
+			if err != nil {
+				return misused("%v", err)
+			}
+			return target.Help()
+		}})
+	root.AddCommand(
+		newDemo(e), newCheck(e), newWatch(e), newExplain(e), newLocate(e),
+		newConfig(e), newLab(e), newVersion(e),
+	)
+	return root
+}

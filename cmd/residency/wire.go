@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"residency/internal/config"
+	"residency/internal/geo/prefix"
+	"residency/internal/residency"
+	"residency/internal/resolve"
+	"residency/internal/watch"
+)
+
+// house is everything a check needs, made from a configuration. This file and
+// locator.go are the only places that know every package.
+type house struct {
+	cfg      *config.Config
+	claims   []residency.Claim
+	markets  []residency.Market
+	geo      *evidence
+	resolver *resolve.Resolver
+	notices  []string
+}
+
+// loader is the reader of configurations.
+func (e *env) loader() config.Loader {
+	return config.Loader{
+		Now: e.now, Getenv: e.getenv,
+		ProviderRegions: prefix.Regions(),
+		ParseSchedule: func(spec string) error {
+			_, err := watch.ParseSchedule([]string{spec}, time.UTC, e.now())
+			return err
+		},
+	}
+}
+
+// furnish makes a house from a configuration. Data that cannot be opened is no
+// error here: it is said in every output, and nothing is inside without it.
+// historic takes in the claims that are not live.
+func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*house, error) {
+	h := &house{cfg: cfg}
+	for _, c := range cfg.Claims {
+		if historic || c.Live() {
+			h.claims = append(h.claims, c)
+		}
+	}
+	for _, w := range cfg.Warnings {
+		h.notices = append(h.notices, w.String())
+	}
+	var err error
+	if h.geo, err = openEvidence(ctx, cfg.Geo); err != nil {
+		return nil, err
+	}
+	if h.resolver, err = e.resolver(cfg.Resolve); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// resolver makes the resolver of a configuration. The system's servers are
+// asked only where the configuration names them.
+func (e *env) resolver(cfg config.Resolve) (*resolve.Resolver, error) {
+	r := &resolve.Resolver{
+		Dial: e.dial, Now: e.now, Timeout: cfg.Timeout,
+		Tries: cfg.Tries, InFlight: cfg.InFlight, MaxChain: cfg.MaxChain,
+	}
+	for _, s := range cfg.Servers {
+		addresses := s.Addresses
+		if s.System {
+			list, err := systemServers("/etc/resolv.conf")
+			if err != nil {
+				return nil, fmt.Errorf("server %q: %w", s.Name, err)
+			}
+			addresses = list
+		}
+		r.Servers = append(r.Servers, resolve.Server{
+			Name: s.Name, Addresses: addresses, PassesSubnets: s.PassesSubnets,
+			Authoritative: s.Authoritative, StandsIn: s.StandsIn,
+		})
+	}
+	return r, nil
+}
+
+// systemServers reads the resolvers of this machine.
+func systemServers(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	list, err := resolve.SystemServers(f)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, errors.New("read " + path + ": it names no server")
+	}
+	return list, nil
+}
+
+// engine makes the engine for one run at the given time; the zero time is now.
+// Client subnets are chosen and located again here, at the start of each run.
+func (h *house) engine(e *env, at time.Time) *watch.Engine {
+	when := at
+	if when.IsZero() {
+		when = e.now()
+	}
+	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, when)
+	return &watch.Engine{
+		Observer: h.resolver, Locator: h.geo.locator,
+		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets,
+		At: at, Now: e.now, Rand: e.rand,
+		Header: residency.Run{
+			Version: buildVersion(), ConfigSHA256: h.cfg.SHA256, Notice: h.cfg.Organisation.Notice,
+			Datasets: h.geo.datasetsAt(when, h.cfg.Geo.MaxAge), Missing: h.geo.missing,
+			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(when, h.cfg.Geo)...), notices...),
+		},
+	}
+}
