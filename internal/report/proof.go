@@ -180,7 +180,7 @@ func answered(looks []*residency.Observation) section {
 
 // located is what all sources say of one address; side is nil for a bare one.
 func located(l residency.Location, side *residency.JudgedAddress) section {
-	s := section{Title: "Where " + l.Address.String() + " is", Header: []string{"source", "what it is", "says", "matched", "data set", "of", "hash"}}
+	s := section{Title: "Where " + l.Address.String() + " is", Header: []string{"source", "what it is", "says", "matched", "data of"}}
 	s.Facts = append(s.Facts, fact{"place", l.Countries.Names()})
 	if l.Region != "" {
 		s.Facts = append(s.Facts, fact{"provider region", clean(l.Region)})
@@ -226,9 +226,9 @@ func assertionRow(a residency.Assertion) []string {
 	if a.Stale {
 		says += "; too old to clear anything"
 	}
-	row := []string{a.Source, a.Class.Words(), says, prefix(a.Prefix), "", "", ""}
+	row := []string{a.Source, a.Class.Words(), says, prefix(a.Prefix), ""}
 	if a.Dataset != nil {
-		row[4], row[5], row[6] = a.Dataset.Name, isoDay(a.Dataset.Built), shortHash(a.Dataset.SHA256)
+		row[4] = isoDay(a.Dataset.Built) + " " + shortHash(a.Dataset.SHA256)
 	}
 	for i := range row {
 		if row[i] = clean(row[i]); row[i] == "" {
@@ -370,14 +370,19 @@ func onTheWire(looks []*residency.Observation, cell *residency.Cell) section {
 
 // dataUsed is every data set that spoke, with its whole hash.
 func dataUsed(round *residency.Round, cell *residency.Cell) section {
-	s := section{Title: "Data used", Header: []string{"data set", "of", "licence", "SHA-256"}}
+	s := section{Title: "Data used"}
 	var seen []*residency.Dataset
 	for _, a := range cell.Addresses {
 		for _, said := range round.Locations[a.Address].Assertions {
-			if said.Dataset != nil && !slices.Contains(seen, said.Dataset) {
-				seen = append(seen, said.Dataset)
-				s.Rows = append(s.Rows, []string{clean(said.Dataset.Name), isoDay(said.Dataset.Built), clean(said.Dataset.Licence), clean(said.Dataset.SHA256)})
+			if said.Dataset == nil || slices.Contains(seen, said.Dataset) {
+				continue
 			}
+			seen = append(seen, said.Dataset)
+			line := fmt.Sprintf("%s: %s, of %s", said.Source, said.Dataset.Name, isoDay(said.Dataset.Built))
+			if said.Dataset.Licence != "" {
+				line += "; " + said.Dataset.Licence
+			}
+			s.Lines = append(s.Lines, clean(line+"; SHA-256 "+said.Dataset.SHA256))
 		}
 	}
 	return s
