@@ -14,15 +14,17 @@
 // A look that fails is an observation with a failure from a closed list, never
 // a Go error: for each pair of a question and a server there is exactly one
 // observation, whatever the server does. Servers are taken to be slow, lying
-// or hostile. A response counts only if it comes back on the socket of its
-// request (which has its own unpredictable source port) with the id and the
-// question of that request; any other is passed over until the time-out
-// (RFC 5452 section 9).
+// or hostile. A response counts only if it comes back on the socket its request
+// left from, with the id and the question of that request; any other is passed
+// over until the time-out (RFC 5452 section 9). Ids come from the system's
+// randomness; source ports are the system's choice, change every few hundred
+// requests, and a retry never leaves from the port of the try before.
 //
 // What it does not do: recurse from the root, validate DNSSEC, cache, judge.
 // Whether two looks are about the same market is the caller's question; this
 // package says only what was asked and what came back.
 //
 // A Resolver may be used from several goroutines at once. Goroutines run only
-// during Probe and Observe, at most InFlight for each server.
+// during Probe and Observe: a few for each server, and one for each look that
+// has to use TCP, so at most about InFlight.
 package resolve

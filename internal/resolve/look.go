@@ -17,24 +17,26 @@ import (
 // another is needed.
 type look struct {
 	obs      residency.Observation
-	server   Server
+	server   *Server
 	set      *settings
-	name     string   // asked now: lower case, with the final dot
-	rtype    uint16   // 0 for a type that cannot be asked
-	names    []string // every name of the chain so far, to find loops
-	plain    string   // rcode with which the server refused EDNS; "" if it did not
-	weighted bool     // obs.Tailoring holds a response's value
+	name     string    // asked now: lower case, with the final dot
+	rtype    uint16    // 0 for a type that cannot be asked
+	names    []string  // every name of the chain so far, to find loops
+	few      [4]string // where names begins: most chains are short
+	plain    string    // rcode with which the server refused EDNS; "" if it did not
+	weighted bool      // obs.Tailoring holds a response's value
 }
 
-func newLook(ln *line, question residency.Question) *look {
-	l := &look{server: ln.server, set: ln.set, name: canonical(question.Endpoint.Host)}
+// init makes the look ready for its first query.
+func (l *look) init(ln *line, question residency.Question) {
+	l.server, l.set, l.name = &ln.server, ln.set, canonical(question.Endpoint.Host)
 	switch question.Type {
 	case "A":
 		l.rtype = dns.TypeA
 	case "AAAA":
 		l.rtype = dns.TypeAAAA
 	}
-	l.names = append(l.names, l.name)
+	l.names = append(l.few[:0], l.name)
 	l.obs = residency.Observation{
 		Question: question,
 		Resolver: ln.server.Name, Server: ln.addr,
@@ -43,7 +45,6 @@ func newLook(ln *line, question residency.Question) *look {
 		TailoringWhy:  "no answer came",
 		At:            ln.set.now(),
 	}
-	return l
 }
 
 // query builds the next request.
@@ -62,9 +63,8 @@ func (l *look) fail(f residency.Failure, why string) {
 
 // take reads the response to q and reports whether another request is needed
 // before the look is complete.
-func (l *look) take(q *query, got outcome) (more bool) {
-	resp := got.resp
-	l.obs.Rcode, l.obs.RTT = rcodeName(resp.rcode), got.rtt
+func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
+	l.obs.Rcode, l.obs.RTT = rcodeName(resp.rcode), rtt
 	if q.edns && refusesEDNS(resp.rcode) {
 		l.plain = l.obs.Rcode // RFC 6891 section 7: try again without
 		return true
@@ -218,18 +218,31 @@ func link(rec record) residency.Link {
 // addressesAt returns the addresses of name, each once with its lowest TTL, in
 // the order of the response.
 func addressesAt(name string, rtype uint16, resp *response) []residency.Answer {
-	var list []residency.Answer
-	at := map[netip.Addr]int{}
+	list := make([]residency.Answer, 0, len(resp.records))
+	var at map[netip.Addr]int // only for sets too large to search
+	if len(resp.records) > 32 {
+		at = make(map[netip.Addr]int, len(resp.records))
+	}
 	for _, rec := range resp.records {
 		if rec.rtype != rtype || rec.owner != name {
 			continue
 		}
-		if i, again := at[rec.addr]; again {
+		i, again := at[rec.addr]
+		if at == nil {
+			i = slices.IndexFunc(list, func(a residency.Answer) bool { return a.Address == rec.addr })
+			again = i >= 0
+		}
+		if again {
 			list[i].TTL = min(list[i].TTL, rec.ttl)
 			continue
 		}
-		at[rec.addr] = len(list)
+		if at != nil {
+			at[rec.addr] = len(list)
+		}
 		list = append(list, residency.Answer{Address: rec.addr, TTL: rec.ttl, Owner: plainName(name)})
+	}
+	if len(list) == 0 {
+		return nil
 	}
 	return list
 }

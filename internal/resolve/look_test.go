@@ -118,7 +118,7 @@ func TestRequest(t *testing.T) {
 		{"", nil},
 	} {
 		s := serve(t, reply{answers: []string{"api.a.test 60 A 192.0.2.1"}}.always(t))
-		r := quick(Server{Name: "fake", Addresses: []string{s.addr}})
+		r := patient(Server{Name: "fake", Addresses: []string{s.addr}})
 		q := question(host, "A", "")
 		if c.subnet != "" {
 			q.Subnet.Prefix = netip.MustParsePrefix(c.subnet)
@@ -142,7 +142,7 @@ func TestRequest(t *testing.T) {
 func TestAuthoritativeIsAskedWithoutRecursion(t *testing.T) {
 	t.Parallel()
 	s := serve(t, reply{aa: true}.always(t))
-	o := observe(t, quick(Server{Addresses: []string{s.addr}, Authoritative: true}), question(host, "A", ""))
+	o := observe(t, patient(Server{Addresses: []string{s.addr}, Authoritative: true}), question(host, "A", ""))
 	if s.requests()[0].msg.RecursionDesired || !o.Authoritative {
 		t.Errorf("RD = true, Authoritative = %v, want neither recursion nor a recursive look", o.Authoritative)
 	}
@@ -223,7 +223,7 @@ func TestAsksOnForTheTarget(t *testing.T) {
 		}[r.name]
 		return [][]byte{p.message(t, r)}
 	})
-	o := observe(t, quick(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+	o := observe(t, patient(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
 	if o.Failure != "" || addresses(o) != "192.0.2.7" || chain(o) != "api.a.test CNAME lb.b.test, lb.b.test CNAME edge.c.test" {
 		t.Errorf("got %q %q %q", o.Failure, addresses(o), chain(o))
 	}
@@ -265,7 +265,7 @@ func TestAskingOnEnds(t *testing.T) {
 			s := serve(t, func(r request) [][]byte {
 				return [][]byte{reply{answers: []string{r.name + " 60 CNAME " + c.next(r.name)}}.message(t, r)}
 			})
-			o := observe(t, quick(Server{Addresses: []string{s.addr}}), question(host, "A", ""))
+			o := observe(t, patient(Server{Addresses: []string{s.addr}}), question(host, "A", ""))
 			if o.Failure != c.failure || s.queries.Load() != c.queries {
 				t.Errorf("failure %q after %d queries, want %q after %d", o.Failure, s.queries.Load(), c.failure, c.queries)
 			}
@@ -298,7 +298,7 @@ func TestEDNSFallback(t *testing.T) {
 				}
 				return [][]byte{m}
 			})
-			o := observe(t, quick(Server{Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+			o := observe(t, patient(Server{Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
 			if o.Failure != "" || addresses(o) != "192.0.2.1" || len(o.Exchanges) != 2 {
 				t.Errorf("got %q %q in %d exchanges (%s)", o.Failure, addresses(o), len(o.Exchanges), o.Detail)
 			}
@@ -322,7 +322,7 @@ func TestTruncatedGoesToTCP(t *testing.T) {
 		m := reply{tc: true, answers: full[:3]}.message(t, r)
 		return [][]byte{m[:len(m)-20]} // cut in the middle of a record, as some servers do
 	})
-	o := observe(t, quick(Server{Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+	o := observe(t, patient(Server{Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
 	if o.Failure != "" || len(o.Addresses) != 200 || o.Transport != "tcp" || len(o.Exchanges) != 2 {
 		t.Errorf("got %q, %d addresses over %q in %d exchanges (%s)", o.Failure, len(o.Addresses), o.Transport, len(o.Exchanges), o.Detail)
 	}
@@ -339,7 +339,7 @@ func TestRetriesAreFresh(t *testing.T) {
 	r := quick(Server{Name: "fake", Addresses: []string{s.addr}})
 	r.Tries = 5
 	o := observe(t, r, question(host, "A", ""))
-	if o.Failure != residency.FailTimeout || len(o.Exchanges) != 5 || !strings.Contains(o.Detail, "5 tries of 60ms") {
+	if o.Failure != residency.FailTimeout || len(o.Exchanges) != 5 || !strings.Contains(o.Detail, "5 tries of 100ms") {
 		t.Fatalf("got %q (%s) in %d exchanges", o.Failure, o.Detail, len(o.Exchanges))
 	}
 	ids, ports := map[uint16]bool{}, map[string]bool{}
@@ -359,7 +359,9 @@ func TestLostPacketsAreRetried(t *testing.T) {
 		}
 		return [][]byte{reply{answers: []string{"api.a.test 60 A 192.0.2.1"}}.message(t, r)}
 	})
-	o := observe(t, quick(Server{Addresses: []string{s.addr}}), question(host, "A", ""))
+	r := quick(Server{Addresses: []string{s.addr}})
+	r.Timeout *= 4
+	o := observe(t, r, question(host, "A", ""))
 	if addresses(o) != "192.0.2.1" || len(o.Exchanges) != 2 || o.Exchanges[0].Failure != residency.FailTimeout || o.Exchanges[0].Response != nil {
 		t.Errorf("got %q in %+v", addresses(o), o.Exchanges)
 	}
@@ -371,7 +373,7 @@ func TestLostPacketsAreRetried(t *testing.T) {
 func TestOtherTypesAreNotAsked(t *testing.T) {
 	t.Parallel()
 	s := serve(t, reply{}.always(t))
-	r := quick(Server{Addresses: []string{s.addr}})
+	r := patient(Server{Addresses: []string{s.addr}})
 	for _, q := range []residency.Question{question(host, "MX", ""), question(strings.Repeat("a", 64)+".test", "A", "")} {
 		o := observe(t, r, q)
 		if o.Failure != residency.FailFormerr || s.queries.Load() != 0 {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -73,17 +72,17 @@ func probeServer(ctx context.Context, set *settings, server Server, question res
 	var silent []string // one text for each address that did not answer
 	for _, addr := range server.Addresses {
 		ln := &line{set: set, server: server, addr: addr, quiet: newSilence()}
-		l, q, got := probeAddress(ctx, ln, question)
+		f := probeAddress(ctx, ln, question)
 		st.Server = addr
-		if got.resp == nil {
-			st.Failure = got.failure
-			silent = append(silent, fmt.Sprintf("%s (%s)", addr, got.failure))
+		if f.obs.Failure != "" {
+			st.Failure = f.obs.Failure
+			silent = append(silent, fmt.Sprintf("%s (%s)", addr, st.Failure))
 			continue
 		}
 		st.Answers, st.Failure = true, ""
-		back := got.resp.subnet
-		st.PassesSubnets = q.sent.IsValid() && back.present && !back.broken && back.prefix == q.sent
-		st.Text = answerText(server, l, q, got.resp)
+		back := f.first.subnet
+		st.PassesSubnets = f.q.sent.IsValid() && back.present && !back.broken && back.prefix == f.q.sent
+		st.Text = answerText(f)
 		return st, probed{addr: addr}
 	}
 	if len(silent) > 0 {
@@ -96,23 +95,9 @@ func probeServer(ctx context.Context, set *settings, server Server, question res
 }
 
 // probeAddress asks one address, and once more without EDNS if it must.
-func probeAddress(ctx context.Context, ln *line, question residency.Question) (*look, *query, outcome) {
-	a, l := newAsker(ln), newLook(ln, question)
-	until := time.Now().Add(ln.set.lookLimit())
-	for {
-		if f := ended(ctx); f != "" {
-			return l, nil, outcome{failure: f, cause: "the run ended before it was asked"}
-		}
-		q, err := l.query()
-		if err != nil {
-			return l, nil, outcome{failure: residency.FailFormerr, cause: err.Error()}
-		}
-		got := a.ask(ctx, q, until, question.Endpoint.Host, &l.obs)
-		if got.resp == nil || !q.edns || !refusesEDNS(got.resp.rcode) {
-			return l, q, got
-		}
-		l.plain = rcodeName(got.resp.rcode)
-	}
+func probeAddress(ctx context.Context, ln *line, question residency.Question) (asked *flight) {
+	run(ctx, []*line{ln}, []residency.Question{question}, true, func(f *flight) { asked = f })
+	return asked
 }
 
 // silenceText says that a server does not answer, in one sentence.
@@ -135,18 +120,18 @@ func silenceText(silent []string, last string, f residency.Failure) string {
 }
 
 // answerText says how a server answered, in one sentence.
-func answerText(server Server, l *look, q *query, resp *response) string {
-	back := resp.subnet
+func answerText(f *flight) string {
+	server, resp, back := f.server, &f.first, f.first.subnet
 	switch {
 	case resp.rcode != dns.RcodeSuccess && resp.rcode != dns.RcodeNameError:
-		return fmt.Sprintf("answers, but with %s to %s, so nothing is known of client subnets", rcodeName(resp.rcode), questionText(l.obs.Question))
-	case l.plain != "" && server.PassesSubnets:
-		return fmt.Sprintf("answers, but does not understand EDNS (%s), though the configuration says it passes client subnets on: something on the path may be answering in its place", l.plain)
-	case l.plain != "":
-		return fmt.Sprintf("answers, but does not understand EDNS (%s), so it passes no client subnets on", l.plain)
-	case !q.sent.IsValid():
+		return fmt.Sprintf("answers, but with %s to %s, so nothing is known of client subnets", rcodeName(resp.rcode), questionText(f.obs.Question))
+	case f.plain != "" && server.PassesSubnets:
+		return fmt.Sprintf("answers, but does not understand EDNS (%s), though the configuration says it passes client subnets on: something on the path may be answering in its place", f.plain)
+	case f.plain != "":
+		return fmt.Sprintf("answers, but does not understand EDNS (%s), so it passes no client subnets on", f.plain)
+	case !f.q.sent.IsValid():
 		return "answers; it was not asked about client subnets"
-	case back.present && (back.broken || back.prefix != q.sent):
+	case back.present && (back.broken || back.prefix != f.q.sent):
 		return "answers, but its reply carries another client subnet than the one sent: something on the path may have changed it"
 	case back.present && server.Authoritative:
 		return "answers, and knows client subnets"

@@ -1,10 +1,8 @@
 package resolve
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -21,7 +19,7 @@ const (
 // query is one request: its bytes, all but the id, and what it takes to
 // recognise its response.
 type query struct {
-	wire  []byte // with the id 0
+	wire  []byte // with any id
 	end   int    // offset of the first byte after the question
 	name  string // asked: lower case, with the final dot
 	rtype uint16
@@ -31,41 +29,61 @@ type query struct {
 
 // newQuery builds the request for name and rtype. A subnet that is not valid
 // is not sent; edns false leaves out EDNS altogether, and the subnet with it.
+// The message is appended piece by piece: it is always of the same few, and
+// this is done for every look.
 func newQuery(name string, rtype uint16, subnet netip.Prefix, recurse, edns bool, udpSize uint16) (*query, error) {
 	q := &query{name: name, rtype: rtype, edns: edns}
-	m := dns.Msg{Question: []dns.Question{{Name: name, Qtype: rtype, Qclass: dns.ClassINET}}}
-	m.RecursionDesired = recurse
+	var room [headerLen + maxNameLen]byte
+	end, err := dns.PackDomainName(name, room[:], headerLen, nil, false)
+	if err != nil {
+		return nil, fmt.Errorf("pack question %q: %w", name, err)
+	}
+	room[5] = 1 // one question
+	if recurse {
+		room[2] = 0x01
+	}
+	q.wire = append(make([]byte, 0, end+4+maxOPTLen), room[:end]...)
+	q.wire = binary.BigEndian.AppendUint16(q.wire, rtype)
+	q.wire = binary.BigEndian.AppendUint16(q.wire, dns.ClassINET)
+	q.end = len(q.wire)
 	if edns {
-		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-		opt.SetUDPSize(udpSize)
-		if q.sent = politeSubnet(subnet); q.sent.IsValid() {
-			opt.Option = append(opt.Option, subnetOption(q.sent))
-		}
-		m.Extra = []dns.RR{opt}
+		q.wire[11] = 1 // one additional record
+		q.sent = politeSubnet(subnet)
+		q.wire = appendOPT(q.wire, q.sent, udpSize)
 	}
-	wire, err := m.Pack()
-	if err != nil {
-		return nil, fmt.Errorf("pack question %q: %w", name, err)
-	}
-	_, end, err := dns.UnpackDomainName(wire, headerLen)
-	if err != nil {
-		return nil, fmt.Errorf("pack question %q: %w", name, err)
-	}
-	q.wire, q.end = wire, end+4
 	return q, nil
 }
 
-// subnetOption is the client subnet option of a query: the address masked, the
-// scope 0 (RFC 7871 section 6).
-func subnetOption(p netip.Prefix) *dns.EDNS0_SUBNET {
-	family := uint16(1)
-	if p.Addr().Is6() {
-		family = 2
+const (
+	maxNameLen = 255               // RFC 1035 section 2.3.4
+	maxOPTLen  = 11 + 4 + 4 + 56/8 // with the longest client subnet sent
+)
+
+// appendOPT appends an OPT record (RFC 6891 section 6.1.2), and in it, if the
+// subnet is valid, the client subnet option of a query: the address masked and
+// cut to its bytes, the scope 0 (RFC 7871 section 6).
+func appendOPT(wire []byte, subnet netip.Prefix, udpSize uint16) []byte {
+	wire = append(wire, 0) // the root
+	wire = binary.BigEndian.AppendUint16(wire, dns.TypeOPT)
+	wire = binary.BigEndian.AppendUint16(wire, udpSize)
+	wire = append(wire, 0, 0, 0, 0) // extended rcode, version 0, no flags
+	if !subnet.IsValid() {
+		return append(wire, 0, 0)
 	}
-	return &dns.EDNS0_SUBNET{
-		Code: dns.EDNS0SUBNET, Family: family,
-		SourceNetmask: uint8(p.Bits()), Address: net.IP(p.Addr().AsSlice()),
+	family, octets := uint16(1), (subnet.Bits()+7)/8
+	var addr [16]byte
+	if subnet.Addr().Is4() {
+		a := subnet.Addr().As4()
+		copy(addr[:], a[:])
+	} else {
+		family, addr = 2, subnet.Addr().As16()
 	}
+	wire = binary.BigEndian.AppendUint16(wire, uint16(8+octets))
+	wire = binary.BigEndian.AppendUint16(wire, dns.EDNS0SUBNET)
+	wire = binary.BigEndian.AppendUint16(wire, uint16(4+octets))
+	wire = binary.BigEndian.AppendUint16(wire, family)
+	wire = append(wire, byte(subnet.Bits()), 0)
+	return append(wire, addr[:octets]...)
 }
 
 // politeSubnet masks a subnet and shortens it to what may be sent.
@@ -85,15 +103,6 @@ func politeSubnet(p netip.Prefix) netip.Prefix {
 		limit = maxSubnetBits4
 	}
 	return netip.PrefixFrom(addr.WithZone(""), min(bits, limit)).Masked()
-}
-
-// request returns the bytes of one try, with an id nobody can guess. The ids
-// are not handed in like other randomness: a caller must not be able to make
-// them predictable.
-func (q *query) request() (wire []byte, id uint16) {
-	wire = append([]byte(nil), q.wire...)
-	rand.Read(wire[:2]) // never fails: crypto/rand.Read ends the program instead
-	return wire, binary.BigEndian.Uint16(wire)
 }
 
 // fit says what a message is to a query.

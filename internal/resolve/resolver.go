@@ -55,7 +55,7 @@ type Resolver struct {
 
 	Timeout  time.Duration // how long to wait for a response to one request
 	Tries    int           // requests for one question before it is given up
-	InFlight int           // looks under way at one server at the same time
+	InFlight int           // looks under way at one server at the same time; above 16 fewer when responses get lost, and never more than 512
 	MaxChain int           // aliases followed in one look
 	UDPSize  uint16        // response size offered over UDP (RFC 6891 section 6.2.3), bytes
 

@@ -73,26 +73,26 @@ var (
 	errOPTName = errors.New("has an OPT record that does not belong to the root")
 )
 
-// parse reads a response that fits q. It walks the message record by record
+// parse reads a response that fits q into resp, whose slices it uses again. It walks the message record by record
 // instead of unpacking it whole, for two reasons: every count in the header
 // must be borne out by records (a message cut at a record boundary is no
 // answer), and a broken record of a type that does not matter here must not
 // cost an answer that is sound.
-func (q *query) parse(msg []byte) (*response, error) {
+func (q *query) parse(msg []byte, resp *response) error {
 	h := readHeader(msg)
-	w := walker{q: q, msg: msg, off: headerLen}
-	w.resp = response{rcode: h.rcode, aa: h.aa}
+	*resp = response{rcode: h.rcode, aa: h.aa, records: resp.records[:0], soas: resp.soas[:0]}
+	w := walker{q: q, msg: msg, off: headerLen, resp: resp}
 	if h.counts[sectionQuestion] == 1 {
 		w.off, w.asked = q.end, true
 	}
 	for section := sectionAnswer; section <= sectionAdditional; section++ {
 		for range h.counts[section] {
 			if err := w.record(section); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return &w.resp, nil
+	return nil
 }
 
 // walker goes through the records of a message.
@@ -101,7 +101,7 @@ type walker struct {
 	msg   []byte
 	off   int
 	asked bool // the message repeats the question
-	resp  response
+	resp  *response
 
 	// The last name read through a compression pointer. Records of one set
 	// share their owner, so this saves most of the unpacking.

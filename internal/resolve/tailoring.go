@@ -18,7 +18,7 @@ import (
 // A server that stands in the market and was told no subnet, or shows no sign
 // that it took ours, answers as to its own clients, who are of the market:
 // unknown, since another server there may say otherwise.
-func tailor(q *query, resp *response, server Server, local bool) (residency.Tailoring, string) {
+func tailor(q *query, resp *response, server *Server, local bool) (residency.Tailoring, string) {
 	back := resp.subnet
 	switch {
 	case !q.sent.IsValid() && local:
