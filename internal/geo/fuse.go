@@ -22,6 +22,9 @@ const HolderVoice = "holder"
 //  3. The holder's word decides when at least one lineage agrees; contradicted
 //     by all that speak, the set is the union of all; alone it stands alone.
 //  4. Lineages alone: one country when all name just that one, else the union.
+//  5. A correction widens what rules 3 and 4 gave by its countries. It is no
+//     voice and takes no country away, so it can make an outside address
+//     unknown and none inside; alone it is no evidence, and the set stays empty.
 //
 // Of provider ranges the longest prefix is the holder's word; geofeeds speak
 // only where no provider range names a country. Data sets of one lineage are
@@ -46,7 +49,24 @@ func Fuse(addr netip.Addr, said []residency.Assertion) residency.Location {
 		return loc
 	}
 	loc.Countries, loc.Decision = decide(loc.Voices)
+	if !loc.Countries.Empty() {
+		correct(&loc)
+	}
 	return loc
+}
+
+// correct applies rule 5. A correction that overlaps with nothing of what the
+// other rules gave is a conflict.
+func correct(loc *residency.Location) {
+	decided := loc.Countries
+	for i := range loc.Assertions {
+		a := &loc.Assertions[i]
+		if a.Class != residency.ClassCorrection || a.In.Empty() {
+			continue
+		}
+		loc.Countries = loc.Countries.Union(a.In)
+		loc.Conflict = loc.Conflict || !a.In.Overlaps(decided)
+	}
 }
 
 // decide applies rules 3 and 4 to the voices, the holder's first.

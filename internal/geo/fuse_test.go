@@ -25,8 +25,8 @@ func set(codes string) residency.Countries {
 }
 
 // say writes an assertion as "lineage CC|CC", "aws/16=region CC",
-// "feed/24 CC", "edge", "anycast", "hint CC" or "registry CC"; a leading "old:"
-// makes it stale.
+// "feed/24 CC", "edge", "anycast", "hint CC", "registry CC" or "correction CC";
+// a leading "old:" makes it stale.
 func say(text string) residency.Assertion {
 	text, old := strings.CutPrefix(text, "old:")
 	head, codes, _ := strings.Cut(text, " ")
@@ -41,7 +41,7 @@ func say(text string) residency.Assertion {
 		a.Class = residency.ClassProvider
 	case name == "feed":
 		a.Class = residency.ClassGeofeed
-	case name == "edge", name == "anycast", name == "hint", name == "registry":
+	case name == "edge", name == "anycast", name == "hint", name == "registry", name == "correction":
 		a.Class = residency.Class(name)
 	}
 	return a
@@ -79,6 +79,12 @@ func TestFuse(t *testing.T) {
 		{"edge", "edge,dbip US,ip2l US,whois US", "", residency.DecidedVeto, residency.ReasonEdge, "", "dbip ip2l whois", false},
 		{"anycast", "dbip US,anycast", "", residency.DecidedVeto, residency.ReasonAnycast, "", "dbip", false},
 		{"edge is named before anycast", "anycast,edge", "", residency.DecidedVeto, residency.ReasonEdge, "", "", false},
+		{"a correction widens the set", "dbip DE,ip2l DE,correction SG", "DE|SG", residency.DecidedAgree, "", "", "dbip ip2l", true},
+		{"a correction that says the same", "dbip SG,ip2l SG,correction SG", "SG", residency.DecidedAgree, "", "", "dbip ip2l", false},
+		{"a correction over the holder", "aws/16=aws:a CN,dbip CN,correction SG", "CN|SG", residency.DecidedHolder, "", "aws:a", "holder dbip", true},
+		{"two corrections", "dbip CN,correction SG,correction US", "CN|SG|US", residency.DecidedOne, "", "", "dbip", true},
+		{"a correction alone is no evidence", "correction SG,registry SG", "", residency.DecidedNothing, "", "", "", false},
+		{"a correction does not lift a veto", "edge,correction SG,dbip SG", "", residency.DecidedVeto, residency.ReasonEdge, "", "dbip", false},
 		{"veto over the holder", "aws/24=aws:a SG,dbip SG,edge", "", residency.DecidedVeto, residency.ReasonEdge, "aws:a", "holder dbip", false},
 	}
 	for _, tt := range tests {
@@ -153,7 +159,7 @@ func TestFuseSpecial(t *testing.T) {
 var drawn = []string{
 	"dbip SG", "dbip US", "dbip CN", "ip2l SG", "ip2l CN", "whois SG", "whois US", "whois CN", "old:whois SG", "old:dbip CN",
 	"aws/16=aws:a SG", "aws/24=aws:b US", "aws/24=aws:c CN", "aws/28=aws:new", "feed/24 US", "feed/20 CN",
-	"edge", "anycast", "hint SG", "registry CN",
+	"edge", "anycast", "hint SG", "registry CN", "correction SG", "correction CN",
 }
 
 func drawSaid(t *rapid.T, from []string, label string) []residency.Assertion {
@@ -238,6 +244,30 @@ func TestFuseNeverGreener(t *testing.T) {
 	})
 }
 
+// TestCorrectionNeverGreener holds that a correction, whatever it names, makes
+// no address inside, takes no country out of the set, and is no voice.
+func TestCorrectionNeverGreener(t *testing.T) {
+	t.Parallel()
+	approved := set("US|SG")
+	addr := netip.MustParseAddr("9.9.9.9")
+	rapid.Check(t, func(t *rapid.T) {
+		said := drawSaid(t, drawn, "said")
+		before := Fuse(addr, slices.Clone(said))
+		added := rapid.SampledFrom([]string{"correction SG", "correction US", "correction CN", "correction SG|US"}).Draw(t, "added")
+		after := Fuse(addr, append(slices.Clone(said), say(added)))
+		if insideOf(after, approved) && !insideOf(before, approved) {
+			t.Fatalf("%s made the address inside: %v", added, after.Countries)
+		}
+		if !before.Countries.SubsetOf(after.Countries) || before.Decision != after.Decision || before.Veto != after.Veto ||
+			before.Region != after.Region || !slices.Equal(before.Voices, after.Voices) || (before.Conflict && !after.Conflict) {
+			t.Fatalf("%s changed more than the set: %+v, before %+v", added, after, before)
+		}
+		if len(after.Voices) == 0 && !after.Countries.Empty() {
+			t.Fatalf("without a voice the set is %v", after.Countries)
+		}
+	})
+}
+
 type sayer struct {
 	said  []residency.Assertion
 	asked *[]netip.Addr
@@ -248,6 +278,29 @@ func (s sayer) Assert(addr netip.Addr, into []residency.Assertion) []residency.A
 		*s.asked = append(*s.asked, addr)
 	}
 	return append(into, s.said...)
+}
+
+// lastDay is a correction that is in force until a time.
+type lastDay struct{ until time.Time }
+
+func (c lastDay) AssertAt(_ netip.Addr, at time.Time, into []residency.Assertion) []residency.Assertion {
+	if !at.Before(c.until) {
+		return into
+	}
+	return append(into, say("correction SG"))
+}
+
+func TestLocateCorrections(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	l := &Locator{Sources: []Source{sayer{said: []residency.Assertion{say("dbip DE")}}}, Corrections: lastDay{at}}
+	loc := l.Locate(netip.MustParseAddr("8.8.8.8"), at.Add(-1))
+	if loc.Countries != set("DE|SG") || len(loc.Assertions) != 2 || loc.Assertions[1].Stale {
+		t.Errorf("before its end: %v, %+v", loc.Countries, loc.Assertions)
+	}
+	if loc := l.Locate(netip.MustParseAddr("8.8.8.8"), at); loc.Countries != set("DE") || len(loc.Assertions) != 1 {
+		t.Errorf("after its end: %v", loc.Countries)
+	}
 }
 
 func TestLocate(t *testing.T) {

@@ -29,15 +29,24 @@ type Source interface {
 	Assert(addr netip.Addr, into []residency.Assertion) []residency.Assertion
 }
 
+// Corrections are what the user declares about addresses that data gets wrong.
+type Corrections interface {
+	// AssertAt appends the corrections of addr that are in force at the given
+	// time, each of class residency.ClassCorrection. The rest of the contract is
+	// that of Source.Assert.
+	AssertAt(addr netip.Addr, at time.Time, into []residency.Assertion) []residency.Assertion
+}
+
 // DefaultMaxAge is how old a data set may be, at the time of the look, to
 // speak for inside.
 const DefaultMaxAge = 365 * 24 * time.Hour
 
 // Locator locates addresses with a list of sources.
 type Locator struct {
-	Sources []Source
-	Missing []string      // names of configured sources that could not be loaded
-	MaxAge  time.Duration // 0: DefaultMaxAge
+	Sources     []Source
+	Corrections Corrections   // nil: none
+	Missing     []string      // names of configured sources that could not be loaded
+	MaxAge      time.Duration // 0: DefaultMaxAge
 }
 
 // Locate says where addr is, judged at the given time: data built more than
@@ -55,6 +64,10 @@ func (l *Locator) Locate(addr netip.Addr, at time.Time) residency.Location {
 		oldest := at.Add(-l.maxAge())
 		for i := range said {
 			said[i].Stale = staleAt(said[i].Dataset, oldest)
+		}
+		// A correction does not age: it has a last day instead.
+		if l.Corrections != nil {
+			said = l.Corrections.AssertAt(place, at, said)
 		}
 	}
 	loc := Fuse(addr, said)
