@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math/bits"
-	"sort"
 	"strings"
 )
 
@@ -22,11 +21,26 @@ func ParseCountry(code string) (Country, bool) {
 	if len(code) != 2 {
 		return 0, false
 	}
-	i := sort.Search(len(isoTable)-1, func(i int) bool { return isoTable[i+1].alpha2 >= code }) + 1
-	if i < len(isoTable) && isoTable[i].alpha2 == code {
-		return Country(i), true
+	i, j := code[0]-'A', code[1]-'A' // below 'A' wraps round to a large number
+	if i >= letters || j >= letters {
+		return 0, false
 	}
-	return 0, false
+	c := byCode[i][j]
+	return c, c != 0
+}
+
+const letters = 'Z' - 'A' + 1
+
+// byCode is isoTable by the letters of the alpha-2 code: millions of addresses
+// are located at a time, and each source names its country by such a code.
+var byCode = indexCodes()
+
+func indexCodes() (index [letters][letters]Country) {
+	for c := range AllCountries() {
+		code := c.String()
+		index[code[0]-'A'][code[1]-'A'] = c
+	}
+	return index
 }
 
 // MustCountry is ParseCountry for codes written in this program; it panics on

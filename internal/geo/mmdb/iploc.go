@@ -23,11 +23,12 @@ const (
 type IPLoc struct {
 	dataset residency.Dataset
 	counts  counters
+	says    residency.Assertion // what is the same in every assertion
 }
 
 // OpenIPLoc returns the source. Nothing is read, so nothing can fail.
 func OpenIPLoc() *IPLoc {
-	return &IPLoc{dataset: residency.Dataset{
+	s := &IPLoc{dataset: residency.Dataset{
 		Name:    "IP2Location LITE (" + iplocModule + " " + iplocVersion + ")",
 		Lineage: "ip2location",
 		Class:   residency.ClassDatabase,
@@ -36,6 +37,8 @@ func OpenIPLoc() *IPLoc {
 		Licence: "CC BY-SA 4.0; this product includes IP2Location LITE data available from https://lite.ip2location.com",
 		File:    "embedded",
 	}}
+	s.says = residency.Assertion{Source: s.dataset.Lineage, Class: residency.ClassDatabase, Lineage: s.dataset.Lineage, Dataset: &s.dataset}
+	return s
 }
 
 // Name returns the short name of the source.
@@ -44,7 +47,7 @@ func (s *IPLoc) Name() string { return s.dataset.Lineage }
 // Dataset returns the identity of the data.
 func (s *IPLoc) Dataset() residency.Dataset { return s.dataset }
 
-// Counts returns how often the source was asked so far.
+// Counts returns how often the source had no answer so far.
 func (s *IPLoc) Counts() Counts { return s.counts.counts() }
 
 // unknownCode is what the module says of addresses that nobody uses.
@@ -54,21 +57,15 @@ const unknownCode = "ZZ"
 func (s *IPLoc) Assert(addr netip.Addr, into []residency.Assertion) []residency.Assertion {
 	code := iploc.IPCountry(addr)
 	country, ok := residency.ParseCountry(code)
-	switch {
-	case ok:
-		s.counts.answered.Add(1)
-	case code == "" || code == unknownCode:
-		s.counts.unanswered.Add(1)
-		return into
-	default:
-		s.counts.badCode.Add(1)
+	if !ok {
+		if code == "" || code == unknownCode {
+			s.counts.unanswered.Add(1)
+		} else {
+			s.counts.badCode.Add(1)
+		}
 		return into
 	}
-	return append(into, residency.Assertion{
-		Source:  s.dataset.Lineage,
-		Class:   residency.ClassDatabase,
-		Lineage: s.dataset.Lineage,
-		In:      residency.CountriesOf(country),
-		Dataset: &s.dataset,
-	})
+	into = append(into, s.says)
+	into[len(into)-1].In = residency.CountriesOf(country)
+	return into
 }

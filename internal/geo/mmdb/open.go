@@ -107,7 +107,9 @@ func open(name string, data []byte, identity residency.Dataset) (*Source, error)
 		identity.Built = meta.BuildTime().UTC()
 	}
 	identity.Class = residency.ClassDatabase
-	return &Source{name: identity.Lineage, dataset: identity, reader: reader, records: records}, nil
+	s := &Source{name: identity.Lineage, dataset: identity, reader: reader, tree: plant(data, meta), records: records}
+	s.says = residency.Assertion{Source: s.name, Class: residency.ClassDatabase, Lineage: identity.Lineage, Dataset: &s.dataset}
+	return s, nil
 }
 
 // schema finds out how to read a country from the records.

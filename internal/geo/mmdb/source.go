@@ -28,10 +28,13 @@ type Source struct {
 	name    string
 	dataset residency.Dataset
 	reader  *maxminddb.Reader
+	tree    *tree
 	records decoder
 	counts  counters
 
-	// known maps the offset of a record to what it says. Country databases
+	says residency.Assertion // what is the same in every assertion
+
+	// known maps a pointer of the tree to what its record says. Country databases
 	// have a few hundred records for a million networks, so nearly every
 	// lookup ends here. It is direct-mapped and fixed in size: no lock, and no
 	// growth with databases that have a record for each city.
@@ -40,18 +43,18 @@ type Source struct {
 
 const cacheBits = 13
 
-// Counts says how often a source was asked, and what came of it.
+// Counts says how often a source had no answer, and why. Answers are not
+// counted: counting them would make every core wait for every other.
 type Counts struct {
-	Answered   uint64 // said a country, or that the network is anycast
 	Unanswered uint64 // has no record, or one without a country
 	BadCode    uint64 // has a code that is no ISO 3166-1 country
 	Damaged    uint64 // the record could not be read
 }
 
-type counters struct{ answered, unanswered, badCode, damaged atomic.Uint64 }
+type counters struct{ unanswered, badCode, damaged atomic.Uint64 }
 
 func (c *counters) counts() Counts {
-	return Counts{c.answered.Load(), c.unanswered.Load(), c.badCode.Load(), c.damaged.Load()}
+	return Counts{c.unanswered.Load(), c.badCode.Load(), c.damaged.Load()}
 }
 
 // Name returns the short name of the source: its lineage, or what it was
@@ -61,7 +64,7 @@ func (s *Source) Name() string { return s.name }
 // Dataset returns the identity of the data.
 func (s *Source) Dataset() residency.Dataset { return s.dataset }
 
-// Counts returns how often the source was asked so far.
+// Counts returns how often the source had no answer so far.
 func (s *Source) Counts() Counts { return s.counts.counts() }
 
 // Assert appends what the database says about addr: its country, and a veto
@@ -71,33 +74,60 @@ func (s *Source) Assert(addr netip.Addr, into []residency.Assertion) []residency
 		s.counts.unanswered.Add(1)
 		return into
 	}
-	result := s.reader.Lookup(addr)
-	if !result.Found() {
-		s.countMiss(result.Err())
+	rec, prefix, found := s.lookup(addr)
+	if !found {
 		return into
 	}
-	rec := s.record(addr, result)
 	if rec.failed() {
 		s.count(rec)
 		return into
 	}
-	s.counts.answered.Add(1)
-	a := residency.Assertion{
-		Source:  s.name,
-		Class:   residency.ClassDatabase,
-		Lineage: s.dataset.Lineage,
-		In:      residency.CountriesOf(rec.country),
-		Prefix:  result.Prefix(),
-		Dataset: &s.dataset,
-	}
 	if rec.country.Known() {
-		into = append(into, a)
+		into = append(into, s.says)
+		a := &into[len(into)-1]
+		a.In, a.Prefix = residency.CountriesOf(rec.country), prefix
 	}
 	if rec.flags&flagAnycast != 0 {
-		a.Class, a.In, a.Note = residency.ClassAnycast, residency.Countries{}, "marked as anycast by the database"
-		into = append(into, a)
+		into = append(into, s.says)
+		a := &into[len(into)-1]
+		a.Class, a.Note, a.Prefix = residency.ClassAnycast, "marked as anycast by the database", prefix
 	}
 	return into
+}
+
+// lookup returns the record of addr and the prefix it is for. What it does not
+// find it has counted.
+func (s *Source) lookup(addr netip.Addr) (record, netip.Prefix, bool) {
+	if pointer, bits, ok := s.tree.find(addr); ok {
+		if pointer == 0 {
+			s.counts.unanswered.Add(1)
+			return record{}, netip.Prefix{}, false
+		}
+		if rec, ok := s.remembered(pointer); ok {
+			prefix, _ := addr.Prefix(bits)
+			return rec, prefix, true
+		}
+		rec, prefix, found := s.ask(addr)
+		if found {
+			s.slot(pointer).Store(rec.pack(pointer))
+		}
+		return rec, prefix, found
+	}
+	return s.ask(addr)
+}
+
+// ask has the library look addr up.
+func (s *Source) ask(addr netip.Addr) (record, netip.Prefix, bool) {
+	result := s.reader.Lookup(addr)
+	if !result.Found() {
+		s.countMiss(result.Err())
+		return record{}, netip.Prefix{}, false
+	}
+	rec, err := s.records.decode(addr, result)
+	if err != nil {
+		rec = record{flags: flagDamaged}
+	}
+	return rec, result.Prefix(), true
 }
 
 func (s *Source) countMiss(err error) {
@@ -135,26 +165,21 @@ const (
 // failed reports whether the record gives no assertion.
 func (r record) failed() bool { return !r.country.Known() && r.flags&flagAnycast == 0 }
 
-// pack puts a record and its offset into one word, so that a cache slot can be
-// read and written without a lock. Files are at most MaxFileSize long, so an
-// offset fits in 48 bits.
-func (r record) pack(offset uintptr) uint64 {
-	return uint64(offset)<<16 | uint64(r.flags|flagUsed)<<8 | uint64(r.country)
+// pack puts a record and the pointer to it into one word, so that a cache slot
+// can be read and written without a lock.
+func (r record) pack(pointer uint32) uint64 {
+	return uint64(pointer)<<16 | uint64(r.flags|flagUsed)<<8 | uint64(r.country)
 }
 
-// record returns what the result's record says, from the cache if it is there.
-func (s *Source) record(addr netip.Addr, result maxminddb.Result) record {
-	offset := result.Offset()
-	slot := &s.known[uint32(offset)*2654435769>>(32-cacheBits)]
-	if v := slot.Load(); v>>16 == uint64(offset) && v != 0 {
-		return record{residency.Country(v), uint8(v >> 8)}
-	}
-	rec, err := s.records.decode(addr, result)
-	if err != nil {
-		rec = record{flags: flagDamaged}
-	}
-	slot.Store(rec.pack(offset))
-	return rec
+// slot returns the place in the cache for what a pointer of the tree leads to.
+func (s *Source) slot(pointer uint32) *atomic.Uint64 {
+	return &s.known[pointer*2654435769>>(32-cacheBits)]
+}
+
+// remembered returns what a pointer leads to, if it is in the cache.
+func (s *Source) remembered(pointer uint32) (record, bool) {
+	v := s.slot(pointer).Load()
+	return record{residency.Country(v), uint8(v >> 8)}, v != 0 && uint32(v>>16) == pointer
 }
 
 // decoder reads one record of a schema.
