@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -123,8 +124,9 @@ func (s *story) end(scenario *lab.Scenario, out string) error {
 	}
 	if step, round, cell := s.straggler(); cell != nil {
 		run := s.runs[step]
-		fmt.Fprintf(s.e.stdout, "\nThe address that stayed, as it was seen on %s:\n\n", run.At.Format("2 January 2006"))
-		if err := report.Explain(s.e.stdout, run, claimOf(run, cell.Claim), *round, *cell, report.Options{Color: s.e.colour(), Width: s.e.width}); err != nil {
+		one, its := narrow(*round, *cell)
+		fmt.Fprintf(s.e.stdout, "\nThe address that stayed, as one look of %s showed it:\n\n", run.At.Format("2 January 2006"))
+		if err := report.Explain(s.e.stdout, run, claimOf(run, cell.Claim), one, its, report.Options{Color: s.e.colour(), Width: s.e.width}); err != nil {
 			return failed(fmt.Errorf("write output: %w", err))
 		}
 		page.Explained = []report.Explained{{Run: run, Claim: claimOf(run, cell.Claim), Round: *round, Cell: *cell}}
@@ -155,6 +157,24 @@ func (s *story) straggler() (step int, round *residency.Round, cell *residency.C
 		}
 	}
 	return 0, nil, nil
+}
+
+// narrow cuts a proof down to the outside addresses of a cell and the first
+// look about its market that showed one. The page has the whole proof.
+func narrow(round residency.Round, cell residency.Cell) (residency.Round, residency.Cell) {
+	cell.Addresses = slices.DeleteFunc(slices.Clone(cell.Addresses), func(a residency.JudgedAddress) bool {
+		return a.Side != residency.SideOutside
+	})
+	for _, o := range round.Observations {
+		shows := slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool {
+			return slices.ContainsFunc(cell.Addresses, func(j residency.JudgedAddress) bool { return j.Address == a.Address })
+		})
+		if o.Market == cell.Market && o.Meets() && shows {
+			round.Observations = []residency.Observation{o}
+			break
+		}
+	}
+	return round, cell
 }
 
 // writeFile writes the page, and its directory if there is none.

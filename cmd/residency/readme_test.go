@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"residency/internal/lab"
+
+	"residency/internal/watch"
+)
+
+// block is one fenced block of a Markdown file.
+type block struct {
+	lang  string
+	lines []string
+}
+
+// blocks returns the fenced blocks of a Markdown text.
+func blocks(text string) []block {
+	var list []block
+	open := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		lang, fence := strings.CutPrefix(line, "```")
+		switch {
+		case fence && !open:
+			list = append(list, block{lang: lang})
+			open = true
+		case fence:
+			open = false
+		case open:
+			b := &list[len(list)-1]
+			b.lines = append(b.lines, line)
+		}
+	}
+	return list
+}
+
+// reader runs what a README says, as its reader would.
+type reader struct {
+	t    *testing.T
+	root string // of the repository
+	dir  string // where the reader works
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// TestREADME runs every command and loads every configuration of the README,
+// and holds what it prints against what stands there.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(text, []byte("\n")); n > 150 {
+		t.Errorf("README.md has %d lines, want at most 150", n)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{t: t, root: root, dir: t.TempDir(), dial: inventedInternet(t)}
+	t.Chdir(r.dir)
+	seen := map[string]int{}
+	for _, b := range blocks(string(text)) {
+		seen[b.lang]++
+		switch b.lang {
+		case "console":
+			r.console(b)
+		case "toml":
+			r.config(b)
+		case "crontab":
+			r.crontab(b)
+		case "ini":
+			r.unit(b)
+		default:
+			t.Errorf("README.md has a block of kind %q that no test runs", b.lang)
+		}
+	}
+	if seen["console"] < 4 || seen["toml"] == 0 || seen["crontab"] == 0 || seen["ini"] == 0 {
+		t.Errorf("blocks found: %v; were they renamed?", seen)
+	}
+}
+
+// inventedInternet is a network on which every DNS server is one invented
+// server that says api.acme.example is in Beijing.
+func inventedInternet(t *testing.T) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	s := lab.Zone{"api.acme.example": "42.62.48.9"}.Scenario(lab.Server{Name: "all"})
+	servers, err := s.Serve(t.Context(), "127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = servers.Close() })
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if strings.HasPrefix(addr, "127.0.0.1:") { // the lab's own
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+		return new(net.Dialer).DialContext(ctx, network, servers.Servers[0].Addr)
+	}
+}
+
+// console runs each "$ command" and compares what it prints with the lines
+// below it, where "..." stands for any lines.
+func (r *reader) console(b block) {
+	var stop context.CancelFunc = func() {}
+	for i := 0; i < len(b.lines); {
+		command, ok := strings.CutPrefix(b.lines[i], "$ ")
+		if !ok {
+			r.t.Fatalf("README.md: %q is no command", b.lines[i])
+		}
+		end := i + 1
+		for end < len(b.lines) && !strings.HasPrefix(b.lines[end], "$ ") {
+			end++
+		}
+		var out string
+		if strings.Contains(command, "residency lab") {
+			out, stop = r.serve(command)
+		} else {
+			out = r.command(command)
+		}
+		if missing := unmatched(b.lines[i+1:end], out); missing != "" {
+			r.t.Errorf("README.md: $ %s\ndoes not print %q\nbut\n%s", command, missing, out)
+		}
+		i = end
+	}
+	stop()
+}
+
+// unmatched returns the first wanted line that out does not have in its
+// place, or "".
+func unmatched(want []string, out string) string {
+	have := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	at, anywhere := 0, false
+	for _, w := range want {
+		if w == "..." {
+			anywhere = true
+			continue
+		}
+		k := slices.Index(have[at:], w)
+		if k < 0 || k > 0 && !anywhere {
+			// What goes before the first line need not be shown.
+			if k < 0 || at > 0 {
+				return w
+			}
+		}
+		at, anywhere = at+k+1, false
+	}
+	return ""
+}
+
+// command runs one line of the README and returns its standard output.
+func (r *reader) command(line string) string {
+	words := strings.Fields(line)
+	switch {
+	case line == "go test ./...":
+		// This test cannot run itself; CI runs the line as it stands.
+		ci, err := os.ReadFile(filepath.Join(r.root, ".ci", "run"))
+		if err != nil || !strings.Contains(string(ci), "go test ./...") {
+			r.t.Errorf(".ci/run does not run %q: %v", line, err)
+		}
+		return ""
+	case strings.HasPrefix(line, "CGO_ENABLED=0 go build -o residency "):
+		cmd := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(r.dir, "residency"), words[5])
+		cmd.Dir, cmd.Env = r.root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			r.t.Errorf("$ %s: %v\n%s", line, err, out)
+		}
+		return ""
+	}
+	args := arguments(r.t, words)
+	var out, errs bytes.Buffer
+	code := run(r.t.Context(), r.env(&out, &errs), args)
+	if code != 0 && !(args[0] == "check" && code < exitUnknown) {
+		r.t.Errorf("$ %s: exit code %d\n%s", line, code, &errs)
+	}
+	return out.String()
+}
+
+func (r *reader) env(out, errs *bytes.Buffer) *env {
+	return &env{
+		stdin: strings.NewReader(""), stdout: out, stderr: errs,
+		getenv: func(string) string { return "" }, dial: r.dial,
+		now: func() time.Time { return scriptClock }, rand: bytes.NewReader(make([]byte, 64)),
+	}
+}
+
+// arguments returns the program's arguments of a command line.
+func arguments(t *testing.T, words []string) []string {
+	switch {
+	case len(words) > 1 && words[0] == "residency":
+		return words[1:]
+	case len(words) > 3 && slices.Equal(words[:3], []string{"go", "run", "./cmd/residency"}):
+		return words[3:]
+	}
+	t.Fatalf("README.md: do not know how to run %q", words)
+	return nil
+}
+
+// serve starts a lab as the README does, on free ports, and waits until its
+// configuration is there.
+func (r *reader) serve(line string) (string, context.CancelFunc) {
+	args := arguments(r.t, strings.Fields(strings.ReplaceAll(line, "127.0.0.1:5300", "127.0.0.1:0")))
+	ctx, cancel := context.WithCancel(r.t.Context())
+	var out, errs bytes.Buffer
+	done := make(chan int)
+	go func() { done <- run(ctx, r.env(&out, &errs), args) }()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat("lab.toml"); err == nil && info.Size() > 0 {
+			break
+		}
+	}
+	return "...\nServing until interrupted.", func() {
+		cancel()
+		if code := <-done; code != 0 || !strings.HasSuffix(out.String(), "Serving until interrupted.\n") {
+			r.t.Errorf("$ %s: exit code %d\n%s%s", line, code, &out, &errs)
+		}
+	}
+}
+
+// config loads a configuration block and keeps it for the commands after it.
+func (r *reader) config(b block) {
+	if err := os.WriteFile("acme.toml", []byte(strings.Join(b.lines, "\n")+"\n"), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.env(nil, nil).loader().Load("acme.toml"); err != nil {
+		r.t.Errorf("README.md: %v", err)
+	}
+}
+
+// crontab checks the schedule and the command line of each entry.
+func (r *reader) crontab(b block) {
+	for _, line := range b.lines {
+		fields := strings.Fields(line)
+		if _, err := watch.ParseSchedule([]string{strings.Join(fields[:5], " ")}, time.UTC, scriptClock); err != nil {
+			r.t.Errorf("README.md: %v", err)
+		}
+		r.flags(fields[5:])
+	}
+}
+
+// unit checks the command line of a systemd unit.
+func (r *reader) unit(b block) {
+	for _, line := range b.lines {
+		if start, ok := strings.CutPrefix(line, "ExecStart=/usr/local/bin/"); ok {
+			r.flags(strings.Fields(start))
+			return
+		}
+	}
+	r.t.Error("README.md: the systemd unit starts nothing")
+}
+
+// flags checks that a command and all its flags exist.
+func (r *reader) flags(words []string) {
+	root := newRoot(r.env(nil, nil))
+	cmd, rest, err := root.Find(arguments(r.t, words))
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err != nil || cmd == root {
+		r.t.Errorf("README.md: %q: %v", words, err)
+	}
+}
+
+func TestUnmatched(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ want, out, missing string }{
+		{"a\nb", "a\nb\n", ""},
+		{"b", "a\nb\n", ""},
+		{"a\nc", "a\nb\nc\n", "c"},
+		{"a\n...\nc", "a\nb\nc\n", ""},
+		{"...\nd", "a\nb\n", "d"},
+	} {
+		if got := unmatched(strings.Split(tt.want, "\n"), tt.out); got != tt.missing {
+			t.Errorf("unmatched(%q, %q) = %q, want %q", tt.want, tt.out, got, tt.missing)
+		}
+	}
+}
