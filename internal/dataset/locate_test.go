@@ -261,6 +261,33 @@ func BenchmarkLocate(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lookups/s")
 }
 
+// BenchmarkLocateInto is the same in bulk, into memory that is used again; and
+// three lineages alone.
+func BenchmarkLocateInto(b *testing.B) {
+	all, list := locator(b, awsList(b)), addresses(1<<16)
+	lineages := &geo.Locator{MaxAge: all.MaxAge}
+	for _, s := range all.Sources {
+		if d, ok := s.(interface{ Dataset() residency.Dataset }); ok && d.Dataset().Class == residency.ClassDatabase {
+			lineages.Sources = append(lineages.Sources, s)
+		}
+	}
+	for _, bm := range []struct {
+		name string
+		l    *geo.Locator
+	}{{"three lineages", lineages}, {"all", all}} {
+		b.Run(bm.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var loc residency.Location
+			i := 0
+			for b.Loop() {
+				bm.l.LocateInto(&loc, list[i&(1<<16-1)], at)
+				i++
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lookups/s")
+		})
+	}
+}
+
 // BenchmarkAssert is what one source costs.
 func BenchmarkAssert(b *testing.B) {
 	list, into := addresses(1<<16), make([]residency.Assertion, 0, 4)

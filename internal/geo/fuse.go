@@ -3,7 +3,6 @@ package geo
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"residency/internal/residency"
 )
@@ -32,27 +31,28 @@ const HolderVoice = "holder"
 // shown and have no voice. The order of said and repeated assertions change
 // nothing but the order in Assertions. said is kept, not copied.
 func Fuse(addr netip.Addr, said []residency.Assertion) residency.Location {
-	loc := residency.Location{
-		Address:    addr,
-		Decision:   residency.DecidedNothing,
-		Assertions: said,
-	}
-	if SpecialPurpose(addr) {
+	loc := residency.Location{Address: addr, Assertions: said}
+	fuse(&loc, SpecialPurpose(addr))
+	return loc
+}
+
+// fuse fills in what follows from the address and the assertions of loc. It
+// appends to loc.Voices, which must be empty.
+func fuse(loc *residency.Location, special bool) {
+	if special {
 		loc.Decision, loc.Veto = residency.DecidedSpecial, residency.ReasonSpecialPurpose
-		return loc
+		return
 	}
-	loc.Region = holderRegion(said)
-	loc.Voices = voices(said)
+	hear(loc)
 	loc.Conflict = disjoint(loc.Voices)
-	if loc.Veto = veto(said); loc.Veto != "" {
+	if loc.Veto != "" {
 		loc.Decision = residency.DecidedVeto
-		return loc
+		return
 	}
 	loc.Countries, loc.Decision = decide(loc.Voices)
 	if !loc.Countries.Empty() {
-		correct(&loc)
+		correct(loc)
 	}
-	return loc
 }
 
 // correct applies rule 5. A correction that overlaps with nothing of what the
@@ -103,53 +103,70 @@ func decideHolder(word residency.Countries, lineages []residency.Voice, union re
 	return union, residency.DecidedHolderAgainst
 }
 
-func veto(said []residency.Assertion) residency.Reason {
-	var reason residency.Reason
-	for i := range said {
-		switch said[i].Class {
+// hear sorts what is said: the veto, the region and the independent sources
+// that name a country, the holder first, then the lineages by name. It looks at
+// each assertion once; what stale data adds to a lineage comes after the rest.
+func hear(loc *residency.Location) {
+	ranges, feeds := word{longest: none}, word{longest: none}
+	stale := false
+	for i := range loc.Assertions {
+		a := &loc.Assertions[i]
+		switch a.Class {
+		case residency.ClassDatabase:
+			stale = stale || a.Stale
+			if !a.Stale && !a.In.Empty() {
+				v := voice(loc, lineageOf(a))
+				v.Countries = v.Countries.Union(a.In)
+			}
+		case residency.ClassProvider:
+			ranges.add(a)
+		case residency.ClassGeofeed:
+			feeds.add(a)
 		case residency.ClassEdge:
-			return residency.ReasonEdge
+			loc.Veto = residency.ReasonEdge
 		case residency.ClassAnycast:
-			reason = residency.ReasonAnycast
+			if loc.Veto == "" {
+				loc.Veto = residency.ReasonAnycast
+			}
 		}
 	}
-	return reason
+	if stale {
+		hearStale(loc)
+	}
+	loc.Region = ranges.region
+	if ranges.all.Empty() {
+		ranges = feeds
+	}
+	if !ranges.all.Empty() {
+		holder := residency.Voice{Name: HolderVoice, Countries: ranges.all, Stale: ranges.fresh != ranges.all}
+		loc.Voices = slices.Insert(loc.Voices, 0, holder)
+	}
 }
 
-// voices returns the independent sources that name a country: the holder, then
-// the lineages by name.
-func voices(said []residency.Assertion) []residency.Voice {
-	list := make([]residency.Voice, 0, 4)
-	if v, ok := holder(said); ok {
-		list = append(list, v)
-	}
-	first := len(list)
-	for i := range said {
-		a := &said[i]
-		if a.Class != residency.ClassDatabase || a.In.Empty() {
+// hearStale adds what only stale data says, and marks those who say it.
+func hearStale(loc *residency.Location) {
+	for i := range loc.Assertions {
+		a := &loc.Assertions[i]
+		if a.Class != residency.ClassDatabase || !a.Stale || a.In.Empty() {
 			continue
 		}
-		name := lineageOf(a)
-		if !slices.ContainsFunc(list[first:], func(v residency.Voice) bool { return v.Name == name }) {
-			list = append(list, lineage(name, said))
+		if v := voice(loc, lineageOf(a)); !a.In.SubsetOf(v.Countries) {
+			v.Countries, v.Stale = v.Countries.Union(a.In), true
 		}
 	}
-	slices.SortFunc(list[first:], func(a, b residency.Voice) int { return strings.Compare(a.Name, b.Name) })
-	if len(list) == 0 {
-		return nil
-	}
-	return list
 }
 
-// lineage joins the data sets of one lineage into one voice.
-func lineage(name string, said []residency.Assertion) residency.Voice {
-	var w word
-	for i := range said {
-		if a := &said[i]; a.Class == residency.ClassDatabase && lineageOf(a) == name {
-			w.add(a)
-		}
+// voice returns the voice of a lineage, a new one in its place by name if it
+// has not spoken yet.
+func voice(loc *residency.Location, name string) *residency.Voice {
+	i := 0
+	for i < len(loc.Voices) && loc.Voices[i].Name < name {
+		i++
 	}
-	return w.voice(name)
+	if i == len(loc.Voices) || loc.Voices[i].Name != name {
+		loc.Voices = slices.Insert(loc.Voices, i, residency.Voice{Name: name})
+	}
+	return &loc.Voices[i]
 }
 
 // lineageOf returns the origin of a data set. A source that does not tell is
@@ -161,53 +178,6 @@ func lineageOf(a *residency.Assertion) string {
 	return a.Lineage
 }
 
-// holder returns the holder's word: the longest provider range, or, where that
-// names no country, the longest geofeed prefix.
-func holder(said []residency.Assertion) (residency.Voice, bool) {
-	for _, class := range [...]residency.Class{residency.ClassProvider, residency.ClassGeofeed} {
-		longest := longestPrefix(said, class)
-		var w word
-		for i := range said {
-			if a := &said[i]; a.Class == class && bits(a) == longest {
-				w.add(a)
-			}
-		}
-		if !w.all.Empty() {
-			return w.voice(HolderVoice), true
-		}
-	}
-	return residency.Voice{}, false
-}
-
-// holderRegion returns the region that the longest provider range names, or ""
-// when ranges of that length name several.
-func holderRegion(said []residency.Assertion) string {
-	longest, region := longestPrefix(said, residency.ClassProvider), ""
-	for i := range said {
-		a := &said[i]
-		if a.Class != residency.ClassProvider || bits(a) != longest || a.Region == "" {
-			continue
-		}
-		if region != "" && region != a.Region {
-			return ""
-		}
-		region = a.Region
-	}
-	return region
-}
-
-// longestPrefix returns the most bits of a prefix of the class; an assertion
-// without a prefix has none, and counts as -1.
-func longestPrefix(said []residency.Assertion, class residency.Class) int {
-	longest := -1
-	for i := range said {
-		if said[i].Class == class {
-			longest = max(longest, bits(&said[i]))
-		}
-	}
-	return longest
-}
-
 func bits(a *residency.Assertion) int {
 	if !a.Prefix.IsValid() {
 		return -1
@@ -215,26 +185,45 @@ func bits(a *residency.Assertion) int {
 	return a.Prefix.Bits()
 }
 
-// word gathers what the data sets of one voice say.
-type word struct{ all, fresh residency.Countries }
+// none is less than the bits of any prefix, and of an assertion without one.
+const none = -2
+
+// word gathers what the longest prefixes of one class say.
+type word struct {
+	longest    int // bits
+	all, fresh residency.Countries
+	region     string // "" also when several are named
+	regions    int
+}
 
 func (w *word) add(a *residency.Assertion) {
+	n := bits(a)
+	if n < w.longest {
+		return
+	}
+	if n > w.longest {
+		*w = word{longest: n}
+	}
 	w.all = w.all.Union(a.In)
 	if !a.Stale {
 		w.fresh = w.fresh.Union(a.In)
 	}
-}
-
-// voice is stale when it would say something else without its stale data.
-func (w *word) voice(name string) residency.Voice {
-	return residency.Voice{Name: name, Countries: w.all, Stale: w.fresh != w.all}
+	if a.Region == "" || a.Region == w.region {
+		return
+	}
+	if w.regions++; w.regions > 1 {
+		w.region = ""
+		return
+	}
+	w.region = a.Region
 }
 
 // disjoint reports whether two voices name countries that do not overlap.
 func disjoint(voices []residency.Voice) bool {
-	for i, v := range voices {
-		for _, u := range voices[:i] {
-			if !v.Countries.Overlaps(u.Countries) {
+	for i := range voices {
+		for j := range i {
+			v, u := &voices[i], &voices[j]
+			if v.Countries != u.Countries && !v.Countries.Overlaps(u.Countries) {
 				return true
 			}
 		}

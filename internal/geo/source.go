@@ -54,25 +54,36 @@ type Locator struct {
 // about. An address that carries an IPv4 address for a translator (RFC 6052,
 // 64:ff9b::/96) is located as that IPv4 address.
 func (l *Locator) Locate(addr netip.Addr, at time.Time) residency.Location {
-	addr = addr.Unmap().WithZone("")
-	var said []residency.Assertion
-	if place := locatable(addr); place.IsValid() {
-		said = make([]residency.Assertion, 0, len(l.Sources)+1)
-		for _, s := range l.Sources {
-			said = s.Assert(place, said)
-		}
-		oldest := at.Add(-l.maxAge())
-		for i := range said {
-			said[i].Stale = staleAt(said[i].Dataset, oldest)
-		}
-		// A correction does not age: it has a last day instead.
-		if l.Corrections != nil {
-			said = l.Corrections.AssertAt(place, at, said)
-		}
-	}
-	loc := Fuse(addr, said)
-	loc.Missing = l.Missing
+	loc := residency.Location{Assertions: make([]residency.Assertion, 0, len(l.Sources)+1)}
+	l.LocateInto(&loc, addr, at)
 	return loc
+}
+
+// LocateInto is Locate for bulk: it overwrites loc and uses the memory of its
+// Assertions and Voices again, so that nothing is allocated once they are large
+// enough. Who keeps a location, or a part of one, must use Locate.
+func (l *Locator) LocateInto(loc *residency.Location, addr netip.Addr, at time.Time) {
+	addr = addr.Unmap().WithZone("")
+	*loc = residency.Location{Address: addr, Assertions: loc.Assertions[:0], Voices: loc.Voices[:0], Missing: l.Missing}
+	place := locatable(addr)
+	if !place.IsValid() {
+		fuse(loc, addr.IsValid())
+		return
+	}
+	said := loc.Assertions
+	for _, s := range l.Sources {
+		said = s.Assert(place, said)
+	}
+	oldest := at.Add(-l.maxAge())
+	for i := range said {
+		said[i].Stale = staleAt(said[i].Dataset, oldest)
+	}
+	// A correction does not age: it has a last day instead.
+	if l.Corrections != nil {
+		said = l.Corrections.AssertAt(place, at, said)
+	}
+	loc.Assertions = said
+	fuse(loc, false)
 }
 
 func (l *Locator) maxAge() time.Duration {

@@ -37,6 +37,20 @@ var special6 = [...]netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),         // documentation, RFC 9637
 }
 
+// busy4 are the first octets of the blocks of special4, which most addresses
+// do not have: those need no look at the blocks.
+var busy4 = firstOctets(special4[:])
+
+func firstOctets(blocks []netip.Prefix) (busy [256]bool) {
+	for _, p := range blocks {
+		first := int(p.Addr().As4()[0])
+		for i := range 1 << max(0, 8-p.Bits()) {
+			busy[first+i] = true
+		}
+	}
+	return busy
+}
+
 var (
 	// globalUnicast is the only part of IPv6 that is given out (RFC 4291 section
 	// 2.4, IANA IPv6 address space). Everything beside it is special: loopback,
@@ -64,6 +78,9 @@ func locatable(addr netip.Addr) netip.Addr {
 		addr = netip.AddrFrom4([4]byte(b[12:]))
 	}
 	if addr.Is4() {
+		if !busy4[addr.As4()[0]] {
+			return addr
+		}
 		return unlessIn(addr, special4[:])
 	}
 	if !globalUnicast.Contains(addr) {

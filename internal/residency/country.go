@@ -151,7 +151,7 @@ func (s Countries) With(c Country) Countries {
 func (s Countries) Has(c Country) bool { return c.Known() && s[c>>6]&(1<<(c&63)) != 0 }
 
 // Empty reports whether s has no country.
-func (s Countries) Empty() bool { return s == Countries{} }
+func (s Countries) Empty() bool { return s[0]|s[1]|s[2]|s[3] == 0 }
 
 // Len returns how many countries s has.
 func (s Countries) Len() int {
@@ -164,33 +164,28 @@ func (s Countries) Len() int {
 
 // Union returns the countries in s or t.
 func (s Countries) Union(t Countries) Countries {
-	for i := range s {
-		s[i] |= t[i]
-	}
-	return s
+	return Countries{s[0] | t[0], s[1] | t[1], s[2] | t[2], s[3] | t[3]}
 }
 
 // Intersect returns the countries in s and t.
 func (s Countries) Intersect(t Countries) Countries {
-	for i := range s {
-		s[i] &= t[i]
-	}
-	return s
+	return Countries{s[0] & t[0], s[1] & t[1], s[2] & t[2], s[3] & t[3]}
 }
 
 // Minus returns the countries in s and not in t.
 func (s Countries) Minus(t Countries) Countries {
-	for i := range s {
-		s[i] &^= t[i]
-	}
-	return s
+	return Countries{s[0] &^ t[0], s[1] &^ t[1], s[2] &^ t[2], s[3] &^ t[3]}
 }
 
 // SubsetOf reports whether every country of s is in t.
-func (s Countries) SubsetOf(t Countries) bool { return s.Minus(t).Empty() }
+func (s Countries) SubsetOf(t Countries) bool {
+	return s[0]&^t[0]|s[1]&^t[1]|s[2]&^t[2]|s[3]&^t[3] == 0
+}
 
 // Overlaps reports whether s and t have a country in common.
-func (s Countries) Overlaps(t Countries) bool { return !s.Intersect(t).Empty() }
+func (s Countries) Overlaps(t Countries) bool {
+	return s[0]&t[0]|s[1]&t[1]|s[2]&t[2]|s[3]&t[3] != 0
+}
 
 // Only returns the one country of a set of one, else the zero Country.
 func (s Countries) Only() Country {
