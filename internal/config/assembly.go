@@ -17,6 +17,7 @@ type assembly struct {
 
 	markets map[residency.Country]pos
 	sets    map[string]*set
+	depth   int // of the set being expanded
 	vendors map[string]*vendorEntry
 	rules   map[string]pos // ids of claims and policies
 

@@ -71,6 +71,9 @@ func checkValue(ps *problems, v *node, k *key, path string) {
 		checkHosts(ps, v, k, path)
 	case kSets:
 		if expect(ps, v, k, path, aTable) {
+			if len(v.fields) > maxSets {
+				ps.add(v.pos, path, fmt.Sprintf("has %d keys, and %d are the most", len(v.fields), maxSets), "")
+			}
 			for _, f := range v.fields {
 				checkValue(ps, f.value, &key{name: f.name, kind: kTexts}, joinPath(path, f.name))
 			}
@@ -101,6 +104,11 @@ func checkValue(ps *problems, v *node, k *key, path string) {
 		}
 	}
 }
+
+// maxSets bounds a table whose keys are the user's choice: go-toml's decoder
+// compares each key of a table with all before it, which takes minutes for a
+// hundred thousand.
+const maxSets = 1000
 
 // expect reports a value of another type than wanted. The value itself is not
 // shown: it may be a secret.

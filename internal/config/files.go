@@ -15,7 +15,7 @@ const (
 	maxFile  = 16 << 20  // bytes of one file
 	maxTotal = 256 << 20 // bytes of all files
 	maxFiles = 10_000
-	maxDepth = 8 // files that include files
+	maxDepth = 8 // of files that include files, and of sets that name sets
 )
 
 // files is what Load needs of a file system. Paths are those of the operating

@@ -115,10 +115,13 @@ func (ps *problems) add(at pos, key, text, hint string) {
 	ps.list = append(ps.list, f)
 }
 
-// didYouMean is the hint of that name, or "" when no more problems are kept:
-// looking for what is meant takes longer than finding what is wrong.
+// maxHints is for how many problems a near word is looked for: that takes far
+// longer than finding what is wrong.
+const maxHints = 100
+
+// didYouMean is the hint of that name, or "" after many problems.
 func (ps *problems) didYouMean(written string, candidates func() []string) string {
-	if len(ps.list) >= maxProblems {
+	if len(ps.list) >= maxHints {
 		return ""
 	}
 	return didYouMean(written, candidates())

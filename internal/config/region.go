@@ -168,7 +168,13 @@ func (a *assembly) join(out *residency.Regions, n *set, it item, key string) {
 		a.ps.add(it.pos, key, quote(it.text)+" names itself in the end", "sets cannot go round in a circle")
 		return
 	}
+	if a.depth >= maxDepth {
+		a.ps.add(it.pos, key, fmt.Sprintf("sets name each other more than %d deep", maxDepth), "")
+		return
+	}
+	a.depth++
 	a.expand(n)
+	a.depth--
 	out.Countries = out.Countries.Union(n.regions.Countries)
 	for _, p := range n.regions.Providers {
 		if !out.Names(p.ID) {
@@ -190,7 +196,7 @@ func (a *assembly) providerRegion(id string) (residency.ProviderRegion, bool) {
 // unknownRegion reports a text that is no place, and says what may be meant.
 func (a *assembly) unknownRegion(it item, key string) {
 	text := quote(it.text) + " is not a region"
-	if len(a.ps.list) >= maxProblems {
+	if len(a.ps.list) >= maxHints {
 		a.ps.add(it.pos, key, text, "")
 		return
 	}
