@@ -184,11 +184,9 @@ func (r *reader) command(line string) string {
 }
 
 func (r *reader) env(out, errs *bytes.Buffer) *env {
-	return &env{
-		stdin: strings.NewReader(""), stdout: out, stderr: errs,
-		getenv: func(string) string { return "" }, dial: r.dial,
-		now: func() time.Time { return scriptClock }, rand: bytes.NewReader(make([]byte, 64)),
-	}
+	e := testEnv(out, errs)
+	e.dial = r.dial
+	return e
 }
 
 // arguments returns the program's arguments of a command line.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +28,16 @@ func TestMain(m *testing.M) {
 // scriptClock is the time of the scripts: after the embedded data was made and
 // before any of it is old.
 var scriptClock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// testEnv is a world with nothing in it: no input, no variables, a clock that
+// stands still, and the machine's network.
+func testEnv(out, errs io.Writer) *env {
+	return &env{
+		stdin: strings.NewReader(""), stdout: out, stderr: errs,
+		getenv: func(string) string { return "" },
+		now:    func() time.Time { return scriptClock }, rand: bytes.NewReader(make([]byte, 64)),
+	}
+}
 
 // scripted is realMain with a fixed clock and fixed randomness.
 func scripted() int {
