@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/netip"
@@ -99,7 +98,7 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 		if n := bytes.Count(out.Bytes(), []byte("\n")); n != 3 {
-			b.Fatal(fmt.Sprintf("%d lines, want 3", n))
+			b.Fatalf("%d lines, want 3", n)
 		}
 		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			peak = max(peak, u.Maxrss)

@@ -19,7 +19,6 @@ import (
 type house struct {
 	cfg      *config.Config
 	claims   []residency.Claim
-	markets  []residency.Market
 	geo      *evidence
 	resolver *resolve.Resolver
 	notices  []string

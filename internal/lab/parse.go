@@ -191,7 +191,7 @@ func (f *file) scenario(name string, loc *time.Location) (*Scenario, []problem) 
 		s.Servers, problems = append(s.Servers, srv), append(problems, p...)
 	}
 	for _, x := range f.Markets {
-		s.Markets = append(s.Markets, Market{Code: x.Code, Name: x.Name, Subnets: x.Subnets, Networks: x.Networks})
+		s.Markets = append(s.Markets, Market(x))
 	}
 	for _, x := range f.Services {
 		svc := Service{ID: x.ID, Name: x.Name}

@@ -24,7 +24,6 @@ func set(codes string) residency.Countries {
 var (
 	in      = residency.MustCountry("IN")
 	usWest2 = residency.ProviderRegion{ID: "aws:us-west-2", Country: residency.MustCountry("US")}
-	sgp     = residency.ProviderRegion{ID: "aws:ap-southeast-1", Country: residency.MustCountry("SG")}
 	due     = time.Date(2014, 10, 31, 18, 30, 0, 0, time.UTC)
 )
 
