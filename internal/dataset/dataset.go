@@ -9,6 +9,9 @@
 // licence and with which hash stands in a manifest. Everything is checked
 // against its hash each time it is unpacked. The files are made by the program
 // in gen, which an ordinary build does not need.
+//
+// It also keeps newer files, in a Store, which an Updater fills from the makers
+// (Remotes) or from a directory.
 package dataset
 
 import (
