@@ -97,18 +97,24 @@ func (a *assembly) location(s section, other *time.Location) *time.Location {
 }
 
 func (a *assembly) schedule(s section) {
-	for _, it := range s.texts("check") {
+	a.cfg.Schedule = Schedule{Check: a.times(s, "check"), GeoData: a.times(s, "geo_data")}
+}
+
+// times reads cron expressions.
+func (a *assembly) times(s section, name string) (list []string) {
+	for _, it := range s.texts(name) {
 		err := cronProblem(it.text)
 		if err == nil && a.ParseSchedule != nil {
 			err = a.ParseSchedule(it.text)
 		}
 		if err != nil {
-			a.ps.add(it.pos, s.at("check"), fmt.Sprintf("%s is no time to check: %v", quote(it.text), err),
+			a.ps.add(it.pos, s.at(name), fmt.Sprintf("%s is no time to check: %v", quote(it.text), err),
 				`minute hour day month weekday, such as "7 * * * *" for every hour at seven minutes past`)
 			continue
 		}
-		a.cfg.Schedule.Check = append(a.cfg.Schedule.Check, it.text)
+		list = append(list, it.text)
 	}
+	return list
 }
 
 func (a *assembly) collectMarkets() {

@@ -21,7 +21,7 @@ func testLoader() Loader {
 	}
 	return Loader{ProviderRegions: []residency.ProviderRegion{
 		region("aws:ap-southeast-1", "SG"), region("aws:us-west-1", "US"), region("aws:us-west-2", "US"), region("aws:cn-north-1", "CN"),
-	}}
+	}, DataSources: []string{"aws", "geolite2-country"}}
 }
 
 // TestBadFiles holds every bad file to the exact messages beside it.

@@ -47,7 +47,8 @@ type Organisation struct {
 
 // Schedule is when the program checks by itself.
 type Schedule struct {
-	Check []string // cron expressions of five fields, by the organisation's clock; may be empty
+	Check   []string // cron expressions of five fields, by the organisation's clock; may be empty
+	GeoData []string // when to ask for newer location data, in the same form; may be empty
 }
 
 // Vendor is who receives data.
@@ -93,6 +94,17 @@ type Geo struct {
 	ProviderRanges []ProviderRanges
 	MaxAge         time.Duration // older data says nothing good
 	WarnAge        time.Duration // older data is warned of
+	DataDir        string        // of the data kept by `residency data`; "": the user's cache directory
+	Updates        []Update      // what to do otherwise than by default for a source of data, or with credentials
+}
+
+// Update is a source of location data that is kept fresh.
+type Update struct {
+	Name         string // of the source
+	URL          string // in place of the maker's own; may be empty
+	Account, Key Secret // the maker's credentials; may be empty
+	Off          bool   // leave the source out
+	Where        string
 }
 
 // Database is a geolocation database of the user's. It need not exist: what

@@ -109,6 +109,7 @@ func organisationTable() *table {
 func scheduleTable() *table {
 	return &table{name: "schedule", keys: []key{
 		{name: "check", kind: kTextOrTexts, doc: "Times to check, as cron expressions of five fields (minute hour day month weekday) by the organisation's clock.", alias: []string{"cron", "interval", "every"}},
+		{name: "geo_data", kind: kTextOrTexts, doc: "Times at which `residency watch` asks for newer location data, in the same form. Default never.", alias: []string{"data", "update"}},
 	}}
 }
 

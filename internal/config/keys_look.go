@@ -32,6 +32,18 @@ func geoTable() *table {
 		{name: "warn_age", kind: kSpan, min: 0, max: 36500 * day, doc: "Older data is warned of. Default \"60d\"."},
 		{name: "database", kind: kTables, of: databaseTable(), doc: "A geolocation database of your own.", alias: []string{"databases"}},
 		{name: "provider_ranges", kind: kTables, of: rangesTable(), doc: "A cloud provider's own list of its regions.", alias: []string{"provider_range", "ranges"}},
+		{name: "data_dir", kind: kText, doc: "Directory of the data that `residency data update` and `import` keep, relative to this file. Default the user's cache directory.", alias: []string{"data", "cache", "directory"}},
+		{name: "update", kind: kTables, of: updateTable(), doc: "A source of data whose place is another, that needs credentials, or that is to be left out.", alias: []string{"updates", "source", "sources"}},
+	}}
+}
+
+func updateTable() *table {
+	return &table{name: "update", keys: []key{
+		{name: "name", kind: kText, need: true, shape: shapeID, doc: "Name of the source, as `residency data list --sources` shows it.", alias: []string{"id", "source"}},
+		{name: "url", kind: kText, doc: "Where to get it, in place of its maker: a mirror. {key} in it stands for the key, {month} for a month such as 2026-11.", alias: []string{"urls", "mirror"}},
+		{name: "account", kind: kSecret, doc: "Account at the maker: env:NAME, file:/path, or itself.", alias: []string{"account_id", "user"}},
+		{name: "key", kind: kSecret, doc: "Licence key or download token of the account: env:NAME or file:/path (so that it is not in this file), or itself. Never shown.", alias: []string{"licence_key", "license_key", "token"}},
+		{name: "off", kind: kFlag, doc: "True to leave the source out. Default false.", alias: []string{"disabled"}},
 	}}
 }
 

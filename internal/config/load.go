@@ -27,6 +27,9 @@ type Loader struct {
 	// ProviderRegions are the provider regions that claims may name.
 	ProviderRegions []residency.ProviderRegion
 
+	// DataSources are the names that [[geo.update]] may have; nil: any.
+	DataSources []string
+
 	// ParseSchedule refuses a cron expression that the scheduler would not
 	// take; nil: only the form of five fields is checked.
 	ParseSchedule func(expression string) error

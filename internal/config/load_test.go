@@ -326,3 +326,42 @@ func put(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestUpdates reads where newer location data comes from, and when.
+func TestUpdates(t *testing.T) {
+	t.Parallel()
+	l := testLoader()
+	l.Getenv = func(name string) string { return map[string]string{"MM_KEY": "s3cret"}[name] }
+	files := memory{"dir/config.toml": []byte(small + `
+[schedule]
+geo_data = "17 4 * * *"
+[geo]
+data_dir = "data"
+[[geo.update]]
+name = "geolite2-country"
+url = "https://mirror.example/{month}/{key}"
+account = "999"
+key = "env:MM_KEY"
+[[geo.update]]
+name = "aws"
+off = true
+key = "env:NOT_SET"
+`)}
+	c, err := l.load("dir/config.toml", files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := c.Geo; g.DataDir != filepath.Join("dir", "data") || len(g.Updates) != 2 || g.Updates[0].Off || !g.Updates[1].Off || g.Updates[0].URL != "https://mirror.example/{month}/{key}" {
+		t.Errorf("Geo = %+v", g)
+	}
+	key, err := c.Geo.Updates[0].Key.Reveal()
+	if account, err2 := c.Geo.Updates[0].Account.Reveal(); key != "s3cret" || account != "999" || err != nil || err2 != nil {
+		t.Errorf("key %q (%v), account %q (%v)", key, err, account, err2)
+	}
+	if len(c.Schedule.GeoData) != 1 || len(c.Schedule.Check) != 0 {
+		t.Errorf("Schedule = %+v", c.Schedule)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Hint, "cannot get this source without it") {
+		t.Errorf("Warnings = %v", c.Warnings)
+	}
+}

@@ -117,6 +117,10 @@ func (a *assembly) geo(s section) {
 		p.File = a.dataFile(t, seen)
 		g.ProviderRanges = append(g.ProviderRanges, p)
 	}
+	if v := s.value("data_dir"); v != nil {
+		g.DataDir = beside(v.pos.src.shown, v.text)
+	}
+	g.Updates = a.updates(s)
 	if !g.Embedded && !s.has("database") {
 		s.wrong("embedded", "without it and without a [[geo.database]] nothing can be located", "")
 	}

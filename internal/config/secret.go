@@ -73,6 +73,11 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // itself. What cannot be read now is a warning, not a problem: a check that
 // tells nobody needs no secret.
 func (a *assembly) secret(s section, name string) Secret {
+	return a.secretFor(s, name, "nothing can be sent without it")
+}
+
+// secretFor is secret with words of its own for what cannot be done without.
+func (a *assembly) secretFor(s section, name, hint string) Secret {
 	v := s.value(name)
 	if v == nil {
 		return Secret{}
@@ -85,7 +90,7 @@ func (a *assembly) secret(s section, name string) Secret {
 		}
 		if h.value == "" {
 			h.err = errors.New("not set")
-			a.warn.add(v.pos, s.at(name), "the environment variable is not set", "nothing can be sent without it")
+			a.warn.add(v.pos, s.at(name), "the environment variable is not set", hint)
 		}
 		return h.secret()
 	case strings.HasPrefix(v.text, "file:"):
@@ -98,7 +103,7 @@ func (a *assembly) secret(s section, name string) Secret {
 		}
 		if err != nil {
 			h.err = err
-			a.warn.add(v.pos, s.at(name), "the secret's file cannot be read: "+err.Error(), "nothing can be sent without it")
+			a.warn.add(v.pos, s.at(name), "the secret's file cannot be read: "+err.Error(), hint)
 		}
 		return h.secret()
 	}
