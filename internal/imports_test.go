@@ -66,6 +66,8 @@ var house = map[string]row{
 	"internal/geo/prefix": {floor: worker,
 		what:  "says what providers' ranges, geofeeds and anycast lists say about an address",
 		doors: []string{"github.com/gaissmai/bart"}},
+	"internal/geo/rtt": {floor: worker,
+		what: "says where an address cannot be, from the time of handshakes and the speed of light"},
 	"internal/dataset": {floor: worker,
 		what:  "keeps the data files hashed and dated, with the embedded default",
 		doors: []string{"github.com/klauspost/compress"},
@@ -102,6 +104,8 @@ var house = map[string]row{
 		what:  "makes the embedded data files; shares the doors of dataset, which reads them, and of geo/mmdb",
 		ours:  []string{"internal/dataset", "internal/geo", "internal/geo/mmdb", "internal/residency"},
 		doors: []string{"github.com/klauspost/compress", "github.com/oschwald/maxminddb-golang/v2", "go4.org/netipx"}},
+	"internal/geo/rtt/gen": {floor: generator,
+		what: "makes the outlines that distances are measured to"},
 	"internal/report/gen": {floor: generator,
 		what: "makes the outlines of the world map"},
 

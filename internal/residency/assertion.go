@@ -40,6 +40,7 @@ type Assertion struct {
 	Lineage string
 	In      Countries    // the address is in one of these; empty when the source excludes only
 	NotIn   Countries    // the address is in none of these
+	Proven  Countries    // the part of NotIn that is too far for light in a vacuum: proof, not one voice
 	Region  string       // provider region, "aws:ap-southeast-1"; "" if the source has none
 	Prefix  netip.Prefix // the matched prefix; not valid where the source has none
 	Stale   bool         // the data was older than max_age when the look was made
