@@ -63,6 +63,8 @@ var house = map[string]row{
 		doors: []string{"github.com/oschwald/geoip2-golang/v2", "github.com/oschwald/maxminddb-golang/v2",
 			"github.com/phuslu/iploc"},
 		tests: []string{"github.com/maxmind/mmdbwriter"}},
+	"internal/geo/score": {floor: worker, pure: true,
+		what: "says how good location evidence is, against addresses of known country"},
 	"internal/geo/prefix": {floor: worker,
 		what:  "says what providers' ranges, geofeeds and anycast lists say about an address",
 		doors: []string{"github.com/gaissmai/bart"}},

@@ -49,7 +49,7 @@ func fuse(loc *residency.Location, special bool) {
 		loc.Decision = residency.DecidedVeto
 		return
 	}
-	loc.Countries, loc.Decision = decide(loc.Voices)
+	loc.Countries, loc.Decision = Decide(loc.Voices, Agreeing)
 	if !loc.Countries.Empty() {
 		correct(loc)
 	}
@@ -69,8 +69,14 @@ func correct(loc *residency.Location) {
 	}
 }
 
-// decide applies rules 3 and 4 to the voices, the holder's first.
-func decide(voices []residency.Voice) (residency.Countries, residency.Decision) {
+// Agreeing is how many lineages must agree with the holder's word for it to
+// decide; what two instead of one would cost and gain stands in docs/fusion.md.
+const Agreeing = 1
+
+// Decide applies rules 3 and 4 to the voices, the holder's first, with so many
+// lineages that must agree. Fuse uses Agreeing; another number is for measuring
+// what it would do.
+func Decide(voices []residency.Voice, agreeing int) (residency.Countries, residency.Decision) {
 	if len(voices) == 0 {
 		return residency.Countries{}, residency.DecidedNothing
 	}
@@ -79,7 +85,7 @@ func decide(voices []residency.Voice) (residency.Countries, residency.Decision) 
 		union = union.Union(v.Countries)
 	}
 	if voices[0].Name == HolderVoice {
-		return decideHolder(voices[0].Countries, voices[1:], union)
+		return decideHolder(voices[0].Countries, voices[1:], union, agreeing)
 	}
 	switch {
 	case len(voices) == 1:
@@ -90,15 +96,18 @@ func decide(voices []residency.Voice) (residency.Countries, residency.Decision) 
 	return union, residency.DecidedDiffer
 }
 
-func decideHolder(word residency.Countries, lineages []residency.Voice, union residency.Countries) (residency.Countries, residency.Decision) {
+func decideHolder(word residency.Countries, lineages []residency.Voice, union residency.Countries, agreeing int) (residency.Countries, residency.Decision) {
 	if len(lineages) == 0 {
 		return word, residency.DecidedHolderAlone
 	}
 	for _, v := range lineages {
 		// A lineage whose own data sets differ confirms nothing.
 		if v.Countries.SubsetOf(word) {
-			return word, residency.DecidedHolder
+			agreeing--
 		}
+	}
+	if agreeing <= 0 {
+		return word, residency.DecidedHolder
 	}
 	return union, residency.DecidedHolderAgainst
 }
