@@ -56,6 +56,8 @@ var house = map[string]row{
 
 	"internal/policy": {floor: worker, pure: true,
 		what: "judges: verdicts and standings from facts"},
+	"internal/pool": {floor: worker, pure: true,
+		what: "reckons with all the addresses of a name, and plans which to look for"},
 	"internal/geo": {floor: worker, pure: true,
 		what: "weighs what the sources say about an address into one location"},
 	"internal/geo/mmdb": {floor: worker,

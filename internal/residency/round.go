@@ -47,6 +47,11 @@ type ClaimStanding struct {
 	Markets  int       // markets with at least one counting cell
 	Outside  []Country // markets with an outside cell that counts, sorted
 	Where    Countries // countries seen in those cells' outside addresses
+
+	// Unseen and OutsideBound are the largest of the counting cells' pools; nil
+	// unless every one of them has the figure. See Pool.
+	Unseen       *float64
+	OutsideBound *float64
 }
 
 // CellCounts counts the cells of a claim by verdict. NotCounted cells are in

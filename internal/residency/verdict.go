@@ -138,6 +138,7 @@ type Cell struct {
 	Addresses  []JudgedAddress // sorted by address
 	NotCounted int             // addresses that do not count (anycast of a declared CDN)
 	Coverage   Coverage
+	Pool       Pool     // what repeated looks say of the addresses not shown
 	Hints      []string // what the user could do about it, in plain words
 }
 

@@ -1,6 +1,7 @@
 package residency
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,6 +47,13 @@ func everySentence() map[string]string {
 		ClassRTT, ClassCorrection, ClassHint, ClassRegistry,
 	} {
 		all["class "+string(c)] = c.Words()
+	}
+	half := 0.5
+	for _, p := range []Pool{
+		{}, {Draws: 3}, {Draws: 30, Pattern: PatternRotation}, {Draws: 30, Pattern: PatternSticky},
+		{Draws: 30, Pattern: PatternWholeSet}, {Draws: 30, Pattern: PatternIndependent, Unseen: &half, OutsideBound: &half},
+	} {
+		all[fmt.Sprintf("pool %d %s", p.Draws, p.Pattern)] = p.Words()
 	}
 	for _, l := range Limits() {
 		all["limit "+l] = l
