@@ -12,9 +12,9 @@ import (
 // is answered as far as it went, so that clients can be tested on it.
 const maxChain = 32
 
-// answer makes the reply of a server without faults. It is pure: the same
-// request, server and time give the same reply.
-func (x *index) answer(srv *Server, req *request, now time.Time) reply {
+// answer makes the reply of a server without faults. It is pure but for the
+// turns of pools: the same request, server, time and turn give the same reply.
+func (x *index) answer(srv *Server, req *request, now time.Time, t turns) reply {
 	rep := reply{
 		id: req.id, rd: req.rd, cd: req.cd, rcode: req.rcode,
 		asked: req.asked, question: req.question,
@@ -34,13 +34,13 @@ func (x *index) answer(srv *Server, req *request, now time.Time) reply {
 			market, matched = x.market(req.subnet.prefix)
 		}
 	}
-	x.follow(srv, &rep, market, matched, now)
+	x.follow(srv, &rep, market, matched, now, t)
 	return rep
 }
 
 // follow fills the answer section: the aliases from the name asked to the end
 // of the chain, and the records there.
-func (x *index) follow(srv *Server, rep *reply, market residency.Country, matched int, now time.Time) {
+func (x *index) follow(srv *Server, rep *reply, market residency.Country, matched int, now time.Time, t turns) {
 	owner, key := rep.question.Name, keyOf(rep.question.Name)
 	start := x.zoneFor(key)
 	if start == nil {
@@ -57,7 +57,7 @@ func (x *index) follow(srv *Server, rep *reply, market residency.Country, matche
 			return
 		}
 		if e.target == "" {
-			rep.finish(e, owner, z)
+			rep.finish(e, owner, z, t.next(srv, e, rep.question.Type))
 			return
 		}
 		rep.answers = append(rep.answers, record{owner: owner, ttl: e.ttl, cname: e.cname})
@@ -83,13 +83,13 @@ func (x *index) entry(key string, market residency.Country, now time.Time) (*ent
 }
 
 // finish adds the records at the end of the chain, or the SOA of a NODATA.
-func (r *reply) finish(e *entry, owner dnsmessage.Name, z *zone) {
+func (r *reply) finish(e *entry, owner dnsmessage.Name, z *zone, c choice) {
 	rec := record{owner: owner, ttl: e.ttl}
 	switch r.question.Type {
 	case dnsmessage.TypeA:
-		rec.a = e.a
+		rec.a = of(c, e.a)
 	case dnsmessage.TypeAAAA:
-		rec.aaaa = e.aaaa
+		rec.aaaa = of(c, e.aaaa)
 	}
 	if len(rec.a)+len(rec.aaaa) == 0 {
 		r.soa = z

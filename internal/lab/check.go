@@ -171,6 +171,14 @@ func (s *Scenario) checkAnswers() []problem {
 			add("cname", "%q is no host name", a.CNAME)
 		case a.CNAME != "" && !s.answered(a.CNAME):
 			add("cname", "%q has no answer; say nxdomain if it does not exist", a.CNAME)
+		case !slices.Contains([]PoolKind{"", PoolWhole, PoolRotate, PoolRandom}, a.Pool):
+			add("pool", "%q is not whole, rotate or random", a.Pool)
+		case a.Size < 0 || a.Size > len(a.Addresses) || a.Size > 0 && (a.Pool == "" || a.Pool == PoolWhole):
+			add("size", "%d is more than there are addresses, or the pool is not rotate or random", a.Size)
+		case a.Pool != "" && len(a.Addresses) == 0:
+			add("pool", "goes with addresses")
+		case a.Seed != 0 && a.Pool != PoolRandom:
+			add("seed", "goes with pool random")
 		case a.Scope < 0 || a.Scope > 128 || a.Global && a.Scope != 0:
 			add("scope", "%d is not within 0 and 128, or global is set too", a.Scope)
 		}

@@ -13,6 +13,9 @@
 //	s := lab.Zone{"api.example.com": "192.0.2.1", "api.example.com@IN": "192.0.2.2"}.Scenario()
 //	s.Servers = append(s.Servers, lab.Server{Name: "slow", Faults: []lab.Fault{{Kind: lab.FaultDelay, Delay: time.Second}}})
 //
+// An answer may be a pool of which each reply holds a part, in turn or at
+// random: pool = "rotate" or "random", size = how many, seed = any number.
+//
 // The DNS codec is golang.org/x/net/dns/dnsmessage and never the resolver's, so
 // that the two cannot share a mistake. Servers listen on loopback addresses
 // only: the answers are invented, and nobody else shall take them for real.

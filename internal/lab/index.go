@@ -18,6 +18,7 @@ type index struct {
 	networks map[netip.Prefix]residency.Country
 	lengths4 []int // lengths of the IPv4 networks, longest first
 	lengths6 []int
+	pools    int // answers that have a pool
 }
 
 // host is one name and its answers over time.
@@ -39,6 +40,10 @@ type entry struct {
 	ttl      uint32
 	scope    int
 	global   bool
+	kind     PoolKind
+	size     int
+	seed     uint64
+	pool     int // number of its pool
 }
 
 // zone is the part of the name space below an apex: the last two labels of a
@@ -65,9 +70,12 @@ func newIndex(s *Scenario) *index {
 	}
 	x.lengths4, x.lengths6 = longestFirst(x.lengths4), longestFirst(x.lengths6)
 
-	byHost := map[string][]Answer{}
+	byHost := map[string][]entryOf{}
 	for _, a := range s.Answers {
-		byHost[fqdn(a.Host)] = append(byHost[fqdn(a.Host)], a)
+		byHost[fqdn(a.Host)] = append(byHost[fqdn(a.Host)], entryOf{newEntry(a, x.pools), a.Markets})
+		if a.Pool != "" {
+			x.pools++
+		}
 	}
 	for name, answers := range byHost {
 		x.hosts[name] = newHost(answers, x.zoneOf(name))
@@ -106,24 +114,30 @@ func (x *index) zoneOf(name string) *zone {
 	return z
 }
 
-func newHost(answers []Answer, z *zone) *host {
+// entryOf is an entry and the markets that it speaks about.
+type entryOf struct {
+	entry
+	markets []residency.Country
+}
+
+func newHost(answers []entryOf, z *zone) *host {
 	h := &host{zone: z, markets: map[residency.Country][]entry{}}
 	named := map[residency.Country]bool{}
 	for _, a := range answers {
-		for _, c := range a.Markets {
+		for _, c := range a.markets {
 			named[c] = true
 		}
 	}
 	for _, a := range answers {
-		e := newEntry(a)
+		e := a.entry
 		switch {
-		case len(a.Markets) == 0:
+		case len(a.markets) == 0:
 			h.anybody = append(h.anybody, e)
 			for c := range named {
 				h.markets[c] = append(h.markets[c], e)
 			}
 		default:
-			for _, c := range a.Markets {
+			for _, c := range a.markets {
 				h.markets[c] = append(h.markets[c], e)
 			}
 		}
@@ -147,10 +161,12 @@ func sortEntries(list []entry) {
 	})
 }
 
-func newEntry(a Answer) entry {
+// newEntry makes an answer ready; pool is the number of its pool, if it has one.
+func newEntry(a Answer, pool int) entry {
 	e := entry{
 		from: a.From, specific: len(a.Markets) > 0, nxdomain: a.NXDomain,
 		ttl: a.TTL, scope: a.Scope, global: a.Global,
+		kind: a.Pool, size: a.Size, seed: a.Seed, pool: pool,
 	}
 	if e.ttl == 0 {
 		e.ttl = DefaultTTL

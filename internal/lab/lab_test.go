@@ -160,9 +160,10 @@ func must(t testing.TB, err error) {
 func responderFor(t testing.TB, s *Scenario, now time.Time) *responder {
 	t.Helper()
 	must(t, s.check(nil))
+	x := newIndex(s)
 	return &responder{
-		index: newIndex(s), server: s.Servers[0], now: func() time.Time { return now },
-		counts: countersFor(s.Servers[0]),
+		index: x, server: s.Servers[0], now: func() time.Time { return now },
+		counts: countersFor(s.Servers[0]), turns: make(turns, x.pools),
 	}
 }
 

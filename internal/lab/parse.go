@@ -100,6 +100,9 @@ type fileAnswer struct {
 	CNAME    string              `toml:"cname"`
 	NXDomain bool                `toml:"nxdomain"`
 	NoData   bool                `toml:"nodata"`
+	Pool     PoolKind            `toml:"pool"`
+	Size     int                 `toml:"size"`
+	Seed     uint64              `toml:"seed"`
 	TTL      uint32              `toml:"ttl"`
 	Scope    int                 `toml:"scope"`
 	Global   bool                `toml:"global"`
@@ -258,6 +261,6 @@ func (x fileAnswer) answer(i int) (Answer, []problem) {
 	}
 	return Answer{
 		Host: x.Host, Markets: x.Markets, Addresses: append(append([]netip.Addr(nil), x.A...), x.AAAA...),
-		CNAME: x.CNAME, NXDomain: x.NXDomain, NoData: x.NoData, TTL: x.TTL, Scope: x.Scope, Global: x.Global,
+		CNAME: x.CNAME, NXDomain: x.NXDomain, NoData: x.NoData, Pool: x.Pool, Size: x.Size, Seed: x.Seed, TTL: x.TTL, Scope: x.Scope, Global: x.Global,
 	}, problems
 }

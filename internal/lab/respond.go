@@ -14,6 +14,7 @@ type responder struct {
 	server Server
 	now    func() time.Time
 	asked  atomic.Uint64
+	turns  turns           // of pools
 	counts []atomic.Uint64 // matching requests, by fault
 }
 
@@ -39,7 +40,7 @@ func (r *responder) respond(buf, msg []byte, transport string) response {
 	if transport == "udp" {
 		limit = req.size
 	}
-	rep := r.index.answer(&r.server, &req, r.now())
+	rep := r.index.answer(&r.server, &req, r.now(), r.turns)
 	if len(r.server.Faults) == 0 {
 		return response{msg: rep.pack(buf, limit)}
 	}

@@ -111,6 +111,14 @@ type Answer struct {
 	NXDomain  bool
 	NoData    bool
 
+	// Pool is which of the addresses one reply holds, Size how many of them (0:
+	// all), of A and of AAAA each. Seed makes the replies of a random pool
+	// others; the same one makes them the same in each run, as long as questions
+	// come in the same order.
+	Pool PoolKind
+	Size int
+	Seed uint64
+
 	TTL uint32 // seconds; 0 is DefaultTTL
 
 	// Scope is the scope prefix length returned, never more than the client

@@ -92,7 +92,7 @@ func (s *Scenario) Serve(ctx context.Context, listen string, now func() time.Tim
 			}
 			addr = netip.AddrPortFrom(at.Addr(), at.Port()+uint16(i))
 		}
-		r := &responder{index: x, server: srv, now: now}
+		r := &responder{index: x, server: srv, now: now, turns: make(turns, x.pools)}
 		r.counts = countersFor(srv)
 		bound, err := n.start(ctx, addr, r)
 		if err != nil {
