@@ -19,6 +19,11 @@ type Facts struct {
 	Looks     []residency.Observation
 	Locations map[netip.Addr]residency.Location
 	At        time.Time
+
+	// Degraded names the resolvers that are declared to pass client subnets
+	// on and did not when they were asked before the run. Their answers are
+	// about no market, and could have been.
+	Degraded []string
 }
 
 // Judge returns the cell of one claim for the endpoint and market of f. It

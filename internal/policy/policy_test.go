@@ -227,6 +227,7 @@ func TestJudge(t *testing.T) {
 		{"a look lost beyond the needs", []string{"g A A specific sg", "g A AAAA specific nodata", "g B A specific sg", "g B AAAA specific nodata", "q A A specific sg", "q A AAAA specific nodata", "q B A specific timeout", "q B AAAA specific nodata"}, nil, residency.Inside, residency.Corroborated, "", true},
 		{"a whole resolver lost could have dissented", []string{"g A A specific sg", "g A AAAA specific nodata", "q A A none timeout", "q A AAAA none timeout"}, nil, residency.Undetermined, 0, "timeout", true},
 		{"a resolver that strips subnets is harmless", []string{"g A A specific sg", "g A AAAA specific nodata", "q A A none us", "q A AAAA none timeout"}, nil, residency.Inside, residency.Corroborated, "", true},
+		{"a resolver that has stopped passing subnets on could have dissented", []string{"g A A specific sg", "g A AAAA specific nodata", "q A A none us", "q A AAAA none nodata"}, func(f *Facts, c *residency.Claim) { f.Degraded = []string{"q"} }, residency.Undetermined, 0, "not-tailored", true},
 		{"outside seen only from here", []string{"g A A specific sg", "g A AAAA specific nodata", "q A A none cn", "q A AAAA none nodata"}, nil, residency.Inside, residency.Corroborated, "", true},
 		{"not tailored at all", []string{"q A A none sg", "q A AAAA none nodata"}, nil, residency.NotMeasured, 0, "not-tailored", true},
 		{"unknown from two resolvers", []string{"g A A unknown sg", "g A AAAA unknown nodata", "q A A unknown us", "q A AAAA unknown nodata"}, nil, residency.Inside, residency.Corroborated, "", true},

@@ -144,6 +144,24 @@ func TestAMissingSourceNeverMakesInside(t *testing.T) {
 	})
 }
 
+func TestADegradedResolverNeverMakesInside(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f, c := drawFacts(t), drawClaim(t)
+		gone := f.Looks[rapid.IntRange(0, len(f.Looks)-1).Draw(t, "gone")].Resolver
+		f.Looks = slices.Clone(f.Looks)
+		for i := range f.Looks {
+			if f.Looks[i].Resolver == gone {
+				f.Looks[i].Tailoring = residency.TailoringNone
+			}
+		}
+		f.Degraded = []string{gone}
+		if got := Judge(c, f); got.Verdict == residency.Inside {
+			t.Fatalf("inside although resolver %s passes no client subnets on any more", gone)
+		}
+	})
+}
+
 func TestOrderChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

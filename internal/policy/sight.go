@@ -148,8 +148,9 @@ func (s *sight) unmet() []residency.Reason {
 
 // silent returns the failures of resolvers that answered no look of some
 // record type. Such a resolver could have shown another address, so its
-// silence must not read as agreement. A resolver whose answers are known not
-// to be about the market could not have counted, and is left out.
+// silence must not read as agreement. So could one that has stopped passing
+// client subnets on. Any other whose answers are not about the market could not
+// have counted, and is left out.
 func (s *sight) silent() []residency.Reason {
 	type key struct{ resolver, typ string }
 	answered := map[key]bool{}
@@ -162,6 +163,10 @@ func (s *sight) silent() []residency.Reason {
 	}
 	var why []residency.Reason
 	for _, o := range s.facts.Looks {
+		if slices.Contains(s.facts.Degraded, o.Resolver) && !counts[o.Resolver] {
+			why = append(why, residency.ReasonNotTailored)
+			continue
+		}
 		may, spoke := counts[o.Resolver]
 		if !answered[key{o.Resolver, o.Type}] && (may || !spoke) {
 			why = append(why, failureOf(o))
