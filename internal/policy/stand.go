@@ -41,6 +41,8 @@ func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]r
 			s.Counts.Undetermined++
 		}
 	}
+	s.Unseen = largest(cells, func(c residency.Cell) *float64 { return c.Pool.Unseen })
+	s.OutsideBound = largest(cells, func(c residency.Cell) *float64 { return c.Pool.OutsideBound })
 	s.Markets = len(markets)
 	s.Outside = sortedKeys(outside)
 	switch {
@@ -52,6 +54,25 @@ func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]r
 		s.Standing = residency.Holding
 	}
 	return s
+}
+
+// largest returns the largest figure of the counting cells, nil unless every
+// one of them has it: what is not known of one is not known of the claim.
+func largest(cells []residency.Cell, figure func(residency.Cell) *float64) *float64 {
+	var most *float64
+	for _, c := range cells {
+		if !c.Counts {
+			continue
+		}
+		f := figure(c)
+		if f == nil {
+			return nil
+		}
+		if most == nil || *f > *most {
+			most = f
+		}
+	}
+	return most
 }
 
 // outsideCountries returns where the outside addresses of a cell can be.

@@ -130,6 +130,12 @@ func cell(claim string, e residency.Endpoint, market residency.Country, failure 
 		c.Addresses = append(c.Addresses, a)
 	}
 	slices.SortFunc(c.Addresses, func(a, b residency.JudgedAddress) int { return a.Address.Compare(b.Address) })
+	c.Pool = residency.Pool{Draws: 2, Addresses: len(told), Least: 1, Curve: []int{len(told), len(told)}}
+	if c.Verdict == residency.Inside {
+		unseen, bound := 0.0, 0.1391
+		c.Pool.Draws, c.Pool.Least, c.Pool.Pattern = 40, 20, residency.PatternWholeSet
+		c.Pool.Unseen, c.Pool.OutsideBound, c.Pool.Curve = &unseen, &bound, slices.Repeat([]int{len(told)}, 40)
+	}
 	return c
 }
 

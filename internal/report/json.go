@@ -68,6 +68,8 @@ type jsonClaim struct {
 	OutsideIn    residency.Countries  `json:"outside_in"`   // countries
 	Cells        residency.CellCounts `json:"cells"`
 	Coverage     residency.Coverage   `json:"coverage"`
+	Unseen       *float64             `json:"unseen"`        // of the worst cell; null: not known
+	OutsideBound *float64             `json:"outside_bound"` // the same
 	SaidBy       string               `json:"said_by"`
 	SaidOn       *residency.Date      `json:"said_on"`
 	Quote        string               `json:"quote"`
@@ -92,6 +94,7 @@ type jsonCell struct {
 	NotCounted int                `json:"addresses_not_counted"`
 	Looks      []jsonLook         `json:"looks"`
 	Coverage   residency.Coverage `json:"coverage"`
+	Pool       jsonPool           `json:"pool"`
 	Hints      []string           `json:"hints"`
 }
 
@@ -274,7 +277,7 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 		Words: c.Words(run.MainReason(c.Claim.ID)),
 		Due:   written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
 		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
-		Cells: c.Counts, Coverage: c.Coverage,
+		Cells: c.Counts, Coverage: c.Coverage, Unseen: c.Unseen, OutsideBound: c.OutsideBound,
 		SaidBy: c.Claim.SaidBy, SaidOn: written(c.Claim.SaidOn), Quote: c.Claim.Quote, Source: c.Claim.Source,
 		SupersededBy: c.Claim.SupersededBy,
 	}
@@ -286,7 +289,7 @@ func cellOf(round *residency.Round, cell *residency.Cell) jsonCell {
 		Endpoint: cell.Endpoint.Host, Role: cell.Endpoint.Role, Market: cell.Market,
 		Verdict: cell.Verdict, Grade: cell.Grade, Reasons: some(cell.Reasons), Counts: cell.Counts,
 		Suspected: cell.Suspected, Addresses: []jsonAddress{}, NotCounted: cell.NotCounted,
-		Looks: []jsonLook{}, Coverage: cell.Coverage, Hints: some(cell.Hints),
+		Looks: []jsonLook{}, Coverage: cell.Coverage, Pool: poolOf(cell.Pool), Hints: some(cell.Hints),
 	}
 	for _, a := range cell.Addresses {
 		out.Addresses = append(out.Addresses, addressOf(round, cell, a))

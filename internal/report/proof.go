@@ -274,9 +274,13 @@ func judged(run *residency.Run, claim residency.Claim, cell *residency.Cell) sec
 	v := cell.Coverage
 	s.Facts = append(s.Facts, fact{"asked", fmt.Sprintf("%d of %s had an answer for this market; %s in all, %d failed",
 		v.Met, residency.Plural(v.Needs, "question"), residency.Plural(v.Looks, "look"), v.Failed)})
+	s.Facts = append(s.Facts, fact{"how much was seen", cell.Pool.Words()})
 	for _, c := range run.Claims {
 		if c.Claim.ID == claim.ID {
 			s.Facts = append(s.Facts, fact{"the whole claim", claimWords(run, c)})
+			if words := c.PoolWords(); words != "" {
+				s.Facts = append(s.Facts, fact{"what it may have missed", words})
+			}
 		}
 	}
 	s.Facts = append(s.Facts, fact{"judged as of", moment(run.At)})

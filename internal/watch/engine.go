@@ -55,6 +55,9 @@ type Engine struct {
 	// Notice, Notices, Datasets, Missing. The other fields are filled in.
 	Header residency.Run
 
+	// Pool looks for addresses that the first looks did not show; nil: not.
+	Pool *Pool
+
 	// At is the time to judge at. The zero time is the time the run starts;
 	// any other makes the run a simulated one.
 	At time.Time
@@ -77,9 +80,10 @@ func (e *Engine) Run(ctx context.Context) residency.Run {
 	run.ID = e.id(run.Started)
 	questions := e.questions()
 	byEndpoint := e.observe(ctx, &run, questions)
+	e.redraw(ctx, &run, questions, byEndpoint)
 	for _, ep := range e.Endpoints {
 		if looks, ok := byEndpoint[ep.Key()]; ok {
-			run.Rounds = append(run.Rounds, e.round(ep, looks, run.At))
+			run.Rounds = append(run.Rounds, e.round(ep, looks, &run))
 		}
 	}
 	e.stand(&run)
@@ -163,7 +167,8 @@ func (e *Engine) covered(ep residency.Endpoint, market residency.Country) bool {
 }
 
 // round locates and judges what was seen of one endpoint.
-func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, at time.Time) residency.Round {
+func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run *residency.Run) residency.Round {
+	at, lost := run.At, degraded(run.Resolvers)
 	slices.SortStableFunc(looks, compareLooks)
 	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: map[netip.Addr]residency.Location{}}
 	for _, o := range looks {
@@ -173,8 +178,10 @@ func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, at 
 			}
 		}
 	}
+	drawn := e.drawnOf(ep, looks)
 	for _, m := range e.Markets {
-		f := policy.Facts{Endpoint: ep, Market: m, Types: e.types(), Locations: r.Locations, At: at}
+		records := drawn.Of(m.Code)
+		f := policy.Facts{Endpoint: ep, Market: m, Types: e.types(), Locations: r.Locations, At: at, Degraded: lost}
 		for _, o := range looks {
 			if o.Market == m.Code {
 				f.Looks = append(f.Looks, o)
@@ -182,11 +189,25 @@ func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, at 
 		}
 		for _, c := range e.Claims {
 			if c.Covers(ep, m.Code) {
-				r.Cells = append(r.Cells, policy.Judge(c, f))
+				cell := policy.Judge(c, f)
+				cell.Pool = poolOf(records, m, e.types(), cell)
+				r.Cells = append(r.Cells, cell)
 			}
 		}
 	}
 	return r
+}
+
+// degraded names the resolvers that are declared to pass client subnets on,
+// answered, and did not.
+func degraded(list []residency.ResolverStatus) []string {
+	var names []string
+	for _, s := range list {
+		if s.Answers && s.Declared && !s.PassesSubnets {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // stand works out the standing of every claim over all rounds.
@@ -222,6 +243,7 @@ func compareLooks(a, b residency.Observation) int {
 		a.Subnet.Prefix.Addr().Compare(b.Subnet.Prefix.Addr()),
 		strings.Compare(a.Type, b.Type),
 		strings.Compare(a.Resolver, b.Resolver),
+		a.At.Compare(b.At),
 	)
 }
 
