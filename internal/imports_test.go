@@ -70,6 +70,8 @@ var house = map[string]row{
 	"internal/geo/prefix": {floor: worker,
 		what:  "says what providers' ranges, geofeeds and anycast lists say about an address",
 		doors: []string{"github.com/gaissmai/bart"}},
+	"internal/geo/hint": {floor: worker, pure: true,
+		what: "says what region codes in host names hint at; no voice"},
 	"internal/geo/rtt": {floor: worker,
 		what: "says where an address cannot be, from the time of handshakes and the speed of light"},
 	"internal/dataset": {floor: worker,
