@@ -284,7 +284,8 @@ func FuzzAssert(f *testing.F) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(patternsText)
+	f.Add(patternsText[:2000])
+	f.Add("# date 2026-11-22\nregion aws us-west-2 US\nalias aws d1 us-west-2\nairportnum sin SG\ndeny web\ncity a-b US|GB\nlabel c DE\n")
 	f.Add("# date 2026-11-22\nrule aws amazonaws.com *-{region}-*\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := parse(text)

@@ -350,7 +350,7 @@ func TestRealSockets(t *testing.T) {
 	}
 }
 
-// TestRealSockets through a proxy: everything is answered by this machine.
+// TestRealProxy dials through a proxy on this machine that answers for everybody.
 func TestRealProxy(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
