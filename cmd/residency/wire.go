@@ -9,6 +9,7 @@ import (
 
 	"residency/internal/config"
 	"residency/internal/geo/prefix"
+	"residency/internal/pool"
 	"residency/internal/residency"
 	"residency/internal/resolve"
 	"residency/internal/watch"
@@ -22,6 +23,7 @@ type house struct {
 	geo      *evidence
 	resolver *resolve.Resolver
 	notices  []string
+	drawn    map[string]*pool.Drawn // by endpoint, from run to run
 }
 
 // loader is the reader of configurations.
@@ -40,7 +42,7 @@ func (e *env) loader() config.Loader {
 // error here: it is said in every output, and nothing is inside without it.
 // historic takes in the claims that are not live.
 func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*house, error) {
-	h := &house{cfg: cfg}
+	h := &house{cfg: cfg, drawn: map[string]*pool.Drawn{}}
 	for _, c := range cfg.Claims {
 		if historic || c.Live() {
 			h.claims = append(h.claims, c)
@@ -111,7 +113,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 	return &watch.Engine{
 		Observer: h.resolver, Locator: h.geo.locator,
 		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets,
-		At: at, Now: e.now, Rand: e.rand,
+		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
 			Version: buildVersion(), ConfigSHA256: h.cfg.SHA256, Notice: h.cfg.Organisation.Notice,
 			Datasets: h.geo.datasetsAt(when, h.cfg.Geo.MaxAge), Missing: h.geo.missing,

@@ -73,6 +73,19 @@ type Resolve struct {
 	InFlight         int // questions open at one server at a time
 	MaxChain         int
 	SubnetsPerMarket int // to choose for a market that names none
+	Pool             Pool
+}
+
+// Pool is how far to ask again for addresses that the first answer to a
+// question did not show.
+type Pool struct {
+	UntilNoNew    int  // answers in a row without a new address that end it
+	Max           int  // answers to one question that are enough in any case; 1: never again
+	Authoritative bool // ask servers that answer from their own zones again within a check
+	Recursive     bool // ask others again within a check, each time their TTL ran out
+	PerRun        int  // questions of one check that may be spent
+	Time          time.Duration
+	Window        time.Duration // how long the answers of earlier checks count
 }
 
 // Server is one DNS server.

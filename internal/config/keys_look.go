@@ -10,6 +10,19 @@ func resolveTable() *table {
 		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at one server at a time. Default 64.", alias: []string{"concurrency"}},
 		{name: "max_chain", kind: kNumber, min: 1, max: 64, doc: "Aliases (CNAME, DNAME) to follow. Default 16."},
 		{name: "subnets_per_market", kind: kNumber, min: 1, max: 64, doc: "Client subnets to choose for a market that names none. Default 3."},
+		{name: "pool", kind: kTable, of: poolTable(), doc: "How far to ask again for addresses that the first answer did not show."},
+	}}
+}
+
+func poolTable() *table {
+	return &table{name: "pool", keys: []key{
+		{name: "until_no_new", kind: kNumber, min: 1, max: 1000, doc: "Answers in a row without a new address that end it, where they are always the same or come in turns. Default 20; no pattern is named, and no share reckoned, below 20 answers.", alias: []string{"until"}},
+		{name: "max", kind: kNumber, min: 1, max: 10000, doc: "Answers to one question that are enough in any case; answers that vary in no order are asked for up to here. Default 104: one address of eight then stays unseen less than once in a million times. 1: never ask again.", alias: []string{"cap", "limit"}},
+		{name: "authoritative", kind: kFlag, doc: "False not to ask a vendor's own name servers again within a check. Default true.", alias: []string{"authoritatives"}},
+		{name: "recursive", kind: kFlag, doc: "True to ask other servers again within a check, each time their answer's time to live has run out. Default false: they are left to the next check.", alias: []string{"recursives"}},
+		{name: "per_run", kind: kNumber, min: 0, max: 10_000_000, doc: "Questions of one check that may be spent on it. Default 5000."},
+		{name: "time", kind: kSpan, min: 0, max: 86400, doc: "Time of one check that may be spent on it; never more than half of what is left. Default \"20s\".", alias: []string{"timeout", "budget"}},
+		{name: "window", kind: kSpan, min: 0, max: 30 * day, doc: "How long `residency watch` counts answers of earlier checks. Default \"24h\"."},
 	}}
 }
 

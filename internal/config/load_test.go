@@ -81,6 +81,9 @@ func TestLoadEverything(t *testing.T) {
 		!slices.Equal(r.Servers[0].Addresses, []string{"127.0.0.1:5300", "[::1]:5300"}) || !r.Servers[1].System || len(r.Servers[0].StandsIn) != 1 {
 		t.Errorf("resolve = %+v", r)
 	}
+	if want := (Pool{UntilNoNew: 10, Max: 30, Recursive: true, PerRun: 70, Time: 5 * time.Second, Window: 48 * time.Hour}); r.Pool != want {
+		t.Errorf("pool = %+v, want %+v", r.Pool, want)
+	}
 	g := c.Geo
 	if g.Embedded || g.MaxAge != 36*time.Hour || g.WarnAge != 90*time.Minute || g.Databases[0].File != filepath.Join("testdata", "good", "country.mmdb") || g.ProviderRanges[0].File != "/srv/ip-ranges.json" {
 		t.Errorf("geo = %+v", g)
@@ -107,6 +110,9 @@ func TestLoadDefaults(t *testing.T) {
 	}
 	if len(c.Resolve.Servers) != 2 || !c.Resolve.Servers[0].Default || c.Resolve.Timeout != 2*time.Second {
 		t.Errorf("resolve = %+v", c.Resolve)
+	}
+	if want := (Pool{UntilNoNew: 20, Max: 104, Authoritative: true, PerRun: 5000, Time: 20 * time.Second, Window: 24 * time.Hour}); c.Resolve.Pool != want {
+		t.Errorf("pool = %+v, want %+v", c.Resolve.Pool, want)
 	}
 	if cl := c.Claims[0]; !cl.InForce(time.Unix(0, 0)) || cl.Floor != residency.Corroborated || cl.Where != "config.toml:8" {
 		t.Errorf("claim = %+v", cl)

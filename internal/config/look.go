@@ -16,6 +16,7 @@ func (a *assembly) resolve(s section) {
 		InFlight:         s.number("in_flight", 64),
 		MaxChain:         s.number("max_chain", 16),
 		SubnetsPerMarket: s.number("subnets_per_market", 3),
+		Pool:             pool(s.section("pool")),
 	}
 	names, addrs := map[string]pos{}, map[string]pos{}
 	for _, t := range s.sections("server") {
@@ -27,6 +28,19 @@ func (a *assembly) resolve(s section) {
 	if !s.has("server") {
 		a.cfg.Resolve.Servers = DefaultServers()
 	}
+}
+
+// pool reads how far to ask again.
+func pool(s section) Pool {
+	p := Pool{
+		UntilNoNew: s.number("until_no_new", 20), Max: s.number("max", 104),
+		Authoritative: s.flag("authoritative", true), Recursive: s.flag("recursive", false),
+		PerRun: s.number("per_run", 5000), Time: s.span("time", 20*time.Second), Window: s.span("window", 24*time.Hour),
+	}
+	if p.UntilNoNew >= p.Max && p.Max > 1 && s.has("until_no_new") {
+		s.wrong("until_no_new", fmt.Sprintf("%d is never reached: max is %d", p.UntilNoNew, p.Max), "the first answer of all is always new")
+	}
+	return p
 }
 
 // server reads one server. Names and addresses are each allowed once.
