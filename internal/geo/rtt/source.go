@@ -15,19 +15,21 @@ const Lineage = "rtt"
 // not changed once made.
 type Source struct {
 	seen []seen
+	said map[netip.Addr][]residency.Assertion
 }
 
 // seen is one survey, ready to be asked.
 type seen struct {
 	survey  Survey
-	horizon *Horizon
+	horizon *Horizon // nil when the survey cannot be believed
 	delays  map[netip.Addr]Delay
 	dataset *residency.Dataset
 }
 
 // NewSource makes a source of the surveys of one run, one for each vantage.
+// What it will say is worked out here, once for each address.
 func NewSource(o *Outlines, surveys ...Survey) (*Source, error) {
-	s := &Source{}
+	s := &Source{said: map[netip.Addr][]residency.Assertion{}}
 	for _, survey := range surveys {
 		one := seen{survey: survey, delays: map[netip.Addr]Delay{}, dataset: &residency.Dataset{
 			Name: "handshakes from " + survey.Vantage.Name, Lineage: Lineage, Class: residency.ClassRTT,
@@ -48,6 +50,13 @@ func NewSource(o *Outlines, surveys ...Survey) (*Source, error) {
 			one.horizon = h
 		}
 		s.seen = append(s.seen, one)
+	}
+	for i := range s.seen {
+		for addr := range s.seen[i].delays {
+			if s.said[addr] == nil {
+				s.said[addr] = s.say(addr)
+			}
+		}
 	}
 	return s, nil
 }
@@ -72,10 +81,15 @@ func (s *Source) Datasets() []residency.Dataset {
 // residency.ClassAnycast instead. Delays that cannot be believed exclude
 // nothing; their assertion has only a note, which begins with the reason.
 func (s *Source) Assert(addr netip.Addr, into []residency.Assertion) []residency.Assertion {
-	addr = addr.Unmap()
+	return append(into, s.said[addr.Unmap()]...)
+}
+
+// say works out what Assert says of addr.
+func (s *Source) say(addr netip.Addr) []residency.Assertion {
 	if a, ok := s.anycast(addr); ok {
-		return append(into, a)
+		return []residency.Assertion{a}
 	}
+	var said []residency.Assertion
 	for i := range s.seen {
 		one := &s.seen[i]
 		d, ok := one.delays[addr]
@@ -87,17 +101,16 @@ func (s *Source) Assert(addr netip.Addr, into []residency.Assertion) []residency
 		}
 		if why := one.survey.Distrusted(addr); why != "" {
 			a.Note = fmt.Sprintf("%s: %s", residency.ReasonRTTUntrusted, why)
-			into = append(into, a)
-			continue
+		} else {
+			a.NotIn, a.Proven = one.horizon.Exclude(d.Min)
+			a.Note = note(one.survey.Vantage, d)
 		}
-		a.NotIn, a.Proven = one.horizon.Exclude(d.Min)
 		if d.Refused {
 			a.Proven = residency.Countries{}
 		}
-		a.Note = note(one.survey.Vantage, d)
-		into = append(into, a)
+		said = append(said, a)
 	}
-	return into
+	return said
 }
 
 // anycast returns the veto if two vantages' disks do not meet.
