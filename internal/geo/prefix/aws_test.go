@@ -100,10 +100,10 @@ func TestReadAWSBad(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
 		{"empty", "", "empty file"},
-		{"a web page", "<!DOCTYPE html><title>403 Forbidden</title>", "not the JSON that AWS publishes, or half of it"},
-		{"half a file", realRows[:len(realRows)/2], "not the JSON that AWS publishes, or half of it"},
+		{"a web page", "<!DOCTYPE html><title>403 Forbidden</title>", "a web page, not a list"},
+		{"half a file", realRows[:len(realRows)/2], "not the JSON that is published, or half of it"},
 		{"another JSON", `{"addresses":["1.2.3.0/24"]}`, `createDate "" is no date`},
-		{"a list", `[1,2]`, "not the JSON that AWS publishes"},
+		{"a list", `[1,2]`, "not the JSON that is published"},
 		{"a bad date", strings.Replace(realRows, "2025-07-24-20-23-14", "yesterday", 1), `createDate "yesterday" is no date`},
 		{"no prefixes", awsJSON(), "no prefixes in it"},
 		{"only bogons", awsJSON("10.0.0.0/8 us-east-1 EC2"), "no prefixes in it"},
@@ -113,7 +113,7 @@ func TestReadAWSBad(t *testing.T) {
 		{"mapped", awsJSON("::ffff:52.74.0.0/112 a EC2"), "is a mapped IPv4 prefix"},
 		{"no group", `{"createDate":"2025-07-24-20-23-14","prefixes":[{"ip_prefix":"52.74.0.0/16","region":"ap-southeast-1","service":"EC2"}]}`, "52.74.0.0/16 has no network_border_group"},
 		{"no prefix", `{"createDate":"2025-07-24-20-23-14","prefixes":[{"network_border_group":"ap-southeast-1"}]}`, `"" is no prefix`},
-		{"trailing bytes", realRows + "x", "not the JSON that AWS publishes"},
+		{"trailing bytes", realRows + "x", "not the JSON that is published"},
 	}
 	for _, tt := range tests {
 		s, err := ReadAWS([]byte(tt.text), "feed.json")
@@ -146,7 +146,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("Open = %+v, %v", s, err)
 	}
 	for _, tt := range []struct{ path, provider, want string }{
-		{path, "gcp", `no such provider of ranges: "gcp"`},
+		{path, "amazon", `no such provider of ranges: "amazon"`},
 		{dir, "aws", "a directory"},
 		{filepath.Join(dir, "none.json"), "aws", "no such file"},
 		{os.DevNull, "aws", "not a regular file"},

@@ -1,37 +1,49 @@
-// Package prefix says where an address is by lists of prefixes: cloud
-// providers' own lists of their ranges, and lists of networks that are in no
-// one place (shared edges, anycast), which veto.
+// Package prefix says where an address is by published lists of prefixes:
 //
-//	aws, err := prefix.OpenAWS("ip-ranges.json")
-//	said = aws.Assert(addr, said) // by the longest matching prefix
+//   - what cloud providers say of their own ranges (Open, Providers), with the
+//     edges that many customers share as vetoes,
+//   - geofeeds of the holders (OpenGeofeed, RFC 8805),
+//   - the delegations of the registries (OpenRegistry), which have no voice,
+//   - networks that are in no one place (ReadVetoes, OpenAnycast), which veto,
+//   - what the user declares (Corrections).
+//
+// The longest matching prefix of a list speaks:
+//
+//	aws, err := prefix.Open("ip-ranges.json", "aws")
+//	said = aws.Assert(addr, said)
 //
 // It does not download anything, and it never guesses: a region that the
-// region table does not know gives an assertion without a country. Sources may
-// be used by many goroutines.
+// region table does not know gives an assertion without a country, and is
+// counted (UnknownRegions). Sources may be used by many goroutines.
 package prefix
 
 import (
-	"errors"
-	"fmt"
-	"io"
+	"maps"
 	"net/netip"
-	"os"
+	"slices"
+	"strings"
 
 	"github.com/gaissmai/bart"
 
 	"residency/internal/residency"
 )
 
-// MaxFileSize is the largest list that is read, in bytes. The largest that is
-// published is a few megabytes.
-const MaxFileSize = 64 << 20
-
 // Source is one list of prefixes.
 type Source struct {
 	name    string
 	dataset residency.Dataset
-	table   bart.Table[[]residency.Assertion] // what to say of the longest match
+	table   bart.Table[match]
+	groups  [][]residency.Assertion // what is said; the prefix is set at the look-up
+	unknown map[string]int
+	skips   []Skip
 	skipped int
+}
+
+// match is what the table has for a prefix. Tens of thousands of prefixes share
+// a few hundred groups, so that a list costs eight bytes a prefix and the tree.
+type match struct {
+	group uint32
+	bits  uint8
 }
 
 // Name returns the short name of the source.
@@ -40,70 +52,79 @@ func (s *Source) Name() string { return s.name }
 // Dataset returns the identity of the list.
 func (s *Source) Dataset() residency.Dataset { return s.dataset }
 
-// Skipped returns how many entries of the list are not used because their
-// prefix is no part of the public internet.
-func (s *Source) Skipped() int { return s.skipped }
-
 // Assert appends what the list says about addr by its longest matching prefix.
 func (s *Source) Assert(addr netip.Addr, into []residency.Assertion) []residency.Assertion {
-	said, ok := s.table.Lookup(addr)
+	m, ok := s.table.Lookup(addr)
 	if !ok {
 		return into
 	}
-	return append(into, said...)
-}
-
-// readFile reads a regular file of at most MaxFileSize bytes.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	p, err := addr.Prefix(int(m.bits))
 	if err != nil {
-		return nil, err // "open PATH: cause"
+		return into // an address with a zone, which no list has
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, fmt.Errorf("open %s: a directory, not a list of ranges", path)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("open %s: not a regular file", path)
+	n := len(into)
+	into = append(into, s.groups[m.group]...)
+	for i := n; i < len(into); i++ {
+		into[i].Prefix = p
 	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
-	if err != nil {
-		return nil, err // "read PATH: cause"
-	}
-	if len(data) > MaxFileSize {
-		return nil, fmt.Errorf("open %s: more than the limit of %d bytes", path, MaxFileSize)
-	}
-	return data, nil
+	return into
 }
 
-// parsePrefix reads a prefix as a list must have it: with a length and no host
-// bits set. Mapped (::ffff:) prefixes are refused, because a lookup would miss
-// them.
-func parsePrefix(text string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(text)
-	switch {
-	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("%q is no prefix", text)
-	case p.Addr().Is4In6():
-		return netip.Prefix{}, fmt.Errorf("%q is a mapped IPv4 prefix", text)
-	case p != p.Masked():
-		return netip.Prefix{}, fmt.Errorf("%q has host bits set: %s is meant, or another", text, p.Masked())
+// Prefixes returns the prefixes of the source, in order.
+func (s *Source) Prefixes() []netip.Prefix {
+	list := make([]netip.Prefix, 0, s.table.Size())
+	for p := range s.table.AllSorted() {
+		list = append(list, p)
 	}
-	return p, nil
+	return list
 }
 
-// bogon reports whether a prefix cannot be a network on the public internet.
-// Real lists have such entries by mistake, and a prefix that covers half of the
-// world (0.0.0.0/0) would speak for everybody.
-func bogon(p netip.Prefix) bool {
-	a := p.Addr()
-	if a.Is4() {
-		return p.Bits() < 8 || !a.IsGlobalUnicast() || a.IsPrivate() || a.As4()[0] == 0 || a.As4()[0] >= 240
-	}
-	return p.Bits() < 16 || a.As16()[0]&0xe0 != 0x20
+// Skip is an entry of a list that is not used as it stands there.
+type Skip struct {
+	Line  int    // the line; in JSON, which has none of meaning, the number of the entry
+	Entry string // the start of it
+	Why   string
 }
 
-var errEmpty = errors.New("empty file")
+// maxSkips is how many entries that are not used a source remembers.
+const maxSkips = 100
+
+// Skipped returns how many entries of the list are not used as they stand
+// there: no part of the public internet, repeated with another meaning, or, in
+// lists that are read line by line, not understood.
+func (s *Source) Skipped() int { return s.skipped }
+
+// Skips returns the first hundred entries that are not used, and why.
+func (s *Source) Skips() []Skip { return slices.Clone(s.skips) }
+
+// UnknownRegion is a region of a list whose place is not known.
+type UnknownRegion struct {
+	ID       string
+	Prefixes int
+}
+
+// UnknownRegions returns the regions of the list that are not in the region
+// table, by id. Their prefixes are kept and say nothing of a country.
+func (s *Source) UnknownRegions() []UnknownRegion {
+	var list []UnknownRegion
+	for _, id := range slices.Sorted(maps.Keys(s.unknown)) {
+		list = append(list, UnknownRegion{id, s.unknown[id]})
+	}
+	return list
+}
+
+func (s *Source) skip(line int, entry, why string) {
+	s.skipped++
+	if len(s.skips) < maxSkips {
+		s.skips = append(s.skips, Skip{line, clip(entry), why})
+	}
+}
+
+// clip shortens an entry for a message.
+func clip(entry string) string {
+	const most = 60
+	if len(entry) > most {
+		entry = entry[:most] + "..."
+	}
+	return strings.ToValidUTF8(entry, "?")
+}

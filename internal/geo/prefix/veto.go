@@ -2,8 +2,8 @@ package prefix
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
+	"time"
 
 	"residency/internal/residency"
 )
@@ -19,59 +19,81 @@ func ReadVetoes(data []byte, identity residency.Dataset) (*Source, error) {
 	if identity.Class != residency.ClassEdge && identity.Class != residency.ClassAnycast {
 		return nil, fmt.Errorf("read vetoes %s: class %q does not veto", identity.Name, identity.Class)
 	}
-	s := &Source{name: identity.Lineage, dataset: identity}
-	notes := map[string]string{}
+	note := "" // whose it is, by line
+	if identity.Class == residency.ClassAnycast {
+		note = noteAnycast
+	}
+	l := newList(identity.Lineage, "")
+	err := l.vetoes(file{name: identity.Name, data: data}, note)
+	if err == nil {
+		var s *Source
+		if s, err = l.finish(identity); err == nil {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("read vetoes %s: %w", identity.Name, err)
+}
+
+// OpenAnycast reads a list of networks that are announced from many places at
+// once, a line "prefix" or "prefix,address that answered" for each. It is taken
+// as it stands: an aggregate with one anycast address in it vetoes all of it.
+func OpenAnycast(path string) (*Source, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return readAnycast(f)
+}
+
+// ReadAnycast reads such a list from memory; see Read for name and changed.
+func ReadAnycast(data []byte, name string, changed time.Time) (*Source, error) {
+	return readAnycast(file{name, changed, data})
+}
+
+func readAnycast(f file) (*Source, error) {
+	l := newList("anycast", "")
+	err := l.vetoes(f, noteAnycast)
+	if err == nil {
+		var s *Source
+		if s, err = l.finish(f.identity("anycast", residency.ClassAnycast, time.Time{}, "")); err == nil {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("read anycast list %s: %w", f.name, err)
+}
+
+const noteAnycast = "announced from many places at once"
+
+// vetoes reads lines of prefixes. Without a note, that of a line is whose it is.
+func (l *list) vetoes(f file, note string) error {
+	text, err := f.text()
+	if err != nil && err != errEmpty {
+		return err
+	}
 	n := 0
-	for line := range strings.Lines(string(data)) {
+	for line := range lines(text) {
 		n++
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		text, owner, _ := strings.Cut(line, ",")
-		p, err := parsePrefix(text)
+		p, err := parsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("read vetoes %s: line %d: %w", identity.Name, n, err)
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		if bogon(p) {
-			s.skipped++
-			continue
+		why := note
+		if why == "" {
+			why = edgeNote(strings.TrimSpace(owner))
 		}
-		note, ok := notes[owner]
-		if !ok {
-			note = vetoNote(identity.Class, owner)
-			notes[owner] = note
-		}
-		s.table.Insert(p, s.veto(p, note))
+		l.at(n, p).global = why
 	}
-	if s.table.Size() == 0 {
-		return nil, fmt.Errorf("read vetoes %s: no prefixes in it", identity.Name)
-	}
-	s.dataset.Records = s.table.Size()
-	return s, nil
+	return nil
 }
 
-func (s *Source) veto(p netip.Prefix, note string) []residency.Assertion {
-	return []residency.Assertion{{
-		Source: s.name, Class: s.dataset.Class, Lineage: s.dataset.Lineage, Prefix: p, Note: note, Dataset: &s.dataset,
-	}}
-}
-
-func vetoNote(class residency.Class, owner string) string {
-	switch {
-	case class == residency.ClassEdge && owner != "":
-		return "shared edge of " + owner
-	case class == residency.ClassEdge:
+func edgeNote(owner string) string {
+	if owner == "" {
 		return "shared edge"
 	}
-	return "announced from many places at once"
-}
-
-// Prefixes returns the prefixes of the source, in order.
-func (s *Source) Prefixes() []netip.Prefix {
-	list := make([]netip.Prefix, 0, s.table.Size())
-	for p := range s.table.AllSorted() {
-		list = append(list, p)
-	}
-	return list
+	return "shared edge of " + owner
 }
