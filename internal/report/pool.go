@@ -1,6 +1,12 @@
 package report
 
-import "residency/internal/residency"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"residency/internal/residency"
+)
 
 // jsonPool is what repeated looks showed: null is what is not known.
 type jsonPool struct {
@@ -22,6 +28,27 @@ func poolOf(p residency.Pool) jsonPool {
 	}
 	if p.Pattern != residency.PatternUnknown {
 		out.Pattern = &p.Pattern
+	}
+	return out
+}
+
+// fold puts rows that differ in their last column only into the first of them,
+// with how many more there were: a question asked a hundred times is one row.
+func fold(rows [][]string) [][]string {
+	var out [][]string
+	at := map[string]int{}
+	more := map[int]int{}
+	for _, row := range rows {
+		key := strings.Join(row[:len(row)-1], "\x00")
+		if i, seen := at[key]; seen {
+			more[i]++
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, slices.Clone(row))
+	}
+	for i, n := range more {
+		out[i][len(out[i])-1] += fmt.Sprintf("; %d more", n)
 	}
 	return out
 }

@@ -143,6 +143,7 @@ func asked(looks []*residency.Observation, cell *residency.Cell) section {
 			s.Lines = append(s.Lines, clean(o.Detail)+".")
 		}
 	}
+	s.Rows = fold(s.Rows)
 	slices.Sort(s.Lines)
 	s.Lines = slices.Compact(s.Lines)
 	if len(s.Lines) > manyHosts {
