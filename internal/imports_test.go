@@ -82,6 +82,9 @@ var house = map[string]row{
 		what:  "asks the DNS as users of a market would",
 		doors: []string{"github.com/miekg/dns"},
 		tests: []string{"golang.org/x/net/dns/dnsmessage"}}, // the codec of the servers it is tested against
+	"internal/resolve/dnssec": {floor: worker,
+		what:  "validates responses from a trust anchor down; shares the DNS door with resolve, for the same codec",
+		doors: []string{"github.com/miekg/dns"}},
 	"internal/alert": {floor: worker, pure: true,
 		what: "plans who is told what, and has it sent"},
 	"internal/alert/channel": {floor: worker,
