@@ -74,7 +74,7 @@ func (s Settings) Next(now, end time.Time, left int, candidates []Candidate) Pla
 	earliest := end
 	for _, c := range candidates {
 		times, at, draws := s.wanted(c, now)
-		if times == 0 || at.After(end) {
+		if times == 0 || !at.Before(end) {
 			continue
 		}
 		list = append(list, due{Want{c.Question, c.Resolver, times}, at, draws})
@@ -84,7 +84,7 @@ func (s Settings) Next(now, end time.Time, left int, candidates []Candidate) Pla
 	}
 	plan := Plan{At: now}
 	if earliest.After(now) {
-		plan.At = earliest.Add(min(slack, end.Sub(earliest)))
+		plan.At = earliest.Add(min(slack, end.Sub(earliest)/2)) // an answer takes time, too
 	}
 	slices.SortStableFunc(list, func(a, b due) int { return cmp.Compare(a.draws, b.draws) })
 	for _, d := range list {
