@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"residency/internal/residency"
@@ -105,6 +106,10 @@ type Geo struct {
 	Embedded       bool // use the data that the program carries
 	Databases      []Database
 	ProviderRanges []ProviderRanges
+	Geofeeds       []DataFile
+	Registries     []DataFile
+	Anycast        []DataFile
+	Corrections    []Correction
 	MaxAge         time.Duration // older data says nothing good
 	WarnAge        time.Duration // older data is warned of
 	DataDir        string        // of the data kept by `residency data`; "": the user's cache directory
@@ -133,8 +138,27 @@ type Database struct {
 type ProviderRanges struct {
 	File     string // to open
 	Written  string // as the file has it
-	Provider string // "aws"
+	Provider string // one of RangeProviders
 	Where    string
+}
+
+// DataFile is a file that says something about addresses. It need not exist.
+type DataFile struct {
+	File    string // to open
+	Written string // as the file has it
+	Where   string
+}
+
+// Correction is what the user declares about a network that data gets wrong.
+type Correction struct {
+	Prefix                  netip.Prefix
+	Country                 residency.Country
+	Evidence                string // path of the file that shows it; need not exist
+	Written                 string // the same, as the file has it
+	Owner, Approver, Reason string
+	Expires                 residency.Date // the last day on which it is used
+	End                     time.Time      // the end of that day by the organisation's clock
+	Where                   string
 }
 
 // Alert is who is told.

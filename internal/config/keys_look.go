@@ -45,6 +45,10 @@ func geoTable() *table {
 		{name: "warn_age", kind: kSpan, min: 0, max: 36500 * day, doc: "Older data is warned of. Default \"60d\"."},
 		{name: "database", kind: kTables, of: databaseTable(), doc: "A geolocation database of your own.", alias: []string{"databases"}},
 		{name: "provider_ranges", kind: kTables, of: rangesTable(), doc: "A cloud provider's own list of its regions.", alias: []string{"provider_range", "ranges"}},
+		{name: "geofeed", kind: kTables, of: geofeedTable(), doc: "A list in which whoever holds addresses says where they are (RFC 8805).", alias: []string{"geofeeds", "feed"}},
+		{name: "registry", kind: kTables, of: registryTable(), doc: "A registry's list of what it delegated to whom.", alias: []string{"registries", "rir", "delegated"}},
+		{name: "anycast", kind: kTables, of: anycastTable(), doc: "A list of networks that are in no one place.", alias: []string{"anycast_list"}},
+		{name: "correction", kind: kTables, of: correctionTable(), doc: "Where a network may be, against all data. It can make a result undetermined and never inside.", alias: []string{"corrections", "override"}},
 		{name: "data_dir", kind: kText, doc: "Directory of the data that `residency data update` and `import` keep, relative to this file. Default the user's cache directory.", alias: []string{"data", "cache", "directory"}},
 		{name: "update", kind: kTables, of: updateTable(), doc: "A source of data whose place is another, that needs credentials, or that is to be left out.", alias: []string{"updates", "source", "sources"}},
 	}}
@@ -57,20 +61,6 @@ func updateTable() *table {
 		{name: "account", kind: kSecret, doc: "Account at the maker: env:NAME, file:/path, or itself.", alias: []string{"account_id", "user"}},
 		{name: "key", kind: kSecret, doc: "Licence key or download token of the account: env:NAME or file:/path (so that it is not in this file), or itself. Never shown.", alias: []string{"licence_key", "license_key", "token"}},
 		{name: "off", kind: kFlag, doc: "True to leave the source out. Default false.", alias: []string{"disabled"}},
-	}}
-}
-
-func databaseTable() *table {
-	return &table{name: "database", keys: []key{
-		{name: "file", kind: kText, need: true, doc: "MMDB file, relative to this file.", alias: []string{"path"}},
-		{name: "lineage", kind: kText, need: true, shape: shapeID, doc: "Where the data come from, such as \"maxmind\". Databases of one lineage are one voice."},
-	}}
-}
-
-func rangesTable() *table {
-	return &table{name: "provider_ranges", keys: []key{
-		{name: "file", kind: kText, need: true, doc: "The list as the provider publishes it, relative to this file.", alias: []string{"path"}},
-		{name: "provider", kind: kText, need: true, oneOf: []string{"aws"}, doc: "Whose list it is."},
 	}}
 }
 

@@ -88,6 +88,21 @@ func TestLoadEverything(t *testing.T) {
 	if g.Embedded || g.MaxAge != 36*time.Hour || g.WarnAge != 90*time.Minute || g.Databases[0].File != filepath.Join("testdata", "good", "country.mmdb") || g.ProviderRanges[0].File != "/srv/ip-ranges.json" {
 		t.Errorf("geo = %+v", g)
 	}
+	good := filepath.Join("testdata", "good")
+	var feeds []string
+	for _, f := range g.Geofeeds {
+		feeds = append(feeds, f.File)
+	}
+	if want := []string{filepath.Join(good, "feed.csv"), filepath.Join(good, "vendors", "other.toml"), filepath.Join(good, "none", "*.csv")}; !slices.Equal(feeds, want) {
+		t.Errorf("geofeeds = %v, want %v", feeds, want)
+	}
+	if g.Registries[0].File != filepath.Join(good, "delegated-apnic-latest") || g.Anycast[0].File != "/srv/anycast.csv" || g.Anycast[0].Written != "/srv/anycast.csv" {
+		t.Errorf("registries %+v, anycast %+v", g.Registries, g.Anycast)
+	}
+	if x := g.Corrections[0]; x.Prefix.String() != "110.43.80.0/21" || x.Country.String() != "CN" || x.Evidence != filepath.Join(good, "evidence", "letter.pdf") || x.Owner != "Ann" ||
+		x.Approver != "Bob" || x.Reason != "ticket 7" || x.Expires.String() != "2027-01-31" || x.End.UTC().Format(time.RFC3339) != "2027-01-31T23:00:00Z" || g.Corrections[1].Prefix.Bits() != 128 {
+		t.Errorf("corrections = %+v", g.Corrections)
+	}
 	if v, err := c.Alert.Channels[0].URL.Reveal(); err != nil || v != "https://hooks.example/T0P" || c.Alert.Channels[0].Timeout != 3*time.Second {
 		t.Errorf("channel = %+v, %q, %v", c.Alert.Channels[0], v, err)
 	}

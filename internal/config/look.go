@@ -131,6 +131,7 @@ func (a *assembly) geo(s section) {
 		p.File = a.dataFile(t, seen)
 		g.ProviderRanges = append(g.ProviderRanges, p)
 	}
+	a.evidence(s, &g, seen)
 	if v := s.value("data_dir"); v != nil {
 		g.DataDir = beside(v.pos.src.shown, v.text)
 	}
