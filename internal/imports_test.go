@@ -118,6 +118,9 @@ var house = map[string]row{
 	"internal/report/gen": {floor: generator,
 		what: "makes the outlines of the world map"},
 
+	"internal/judging": {floor: testOnly,
+		what:  "what must be true of locating and judging together",
+		tests: []string{"internal/geo", "internal/policy", "internal/residency"}},
 	"internal/interop": {floor: testOnly,
 		what:  "our resolver and our servers against other people's",
 		tests: []string{"internal/residency", "internal/resolve", "internal/lab", "internal/interop/knot"}},

@@ -58,7 +58,7 @@ func (t terms) region(loc residency.Location) Placement {
 		}
 		return t.outside(loc, home, []residency.Reason{residency.ReasonOtherRegion})
 	}
-	here := t.approved.Union(holderCountries(loc))
+	here := t.approved.With(t.home(loc.Region))
 	if !loc.Countries.SubsetOf(here) {
 		// Somewhere else in a country of which only other regions are approved.
 		return withMissing(unknown(residency.ReasonConflict), loc)
@@ -139,14 +139,29 @@ func (t terms) outside(loc residency.Location, bad residency.Countries, why []re
 	return p
 }
 
-// holderCountries returns where the address's holder says it is.
-func holderCountries(loc residency.Location) residency.Countries {
-	for _, a := range loc.Assertions {
-		if a.Class == residency.ClassProvider && a.Region == loc.Region {
-			return a.In
+// home returns the country of an approved region. It is the claim's word and
+// not a list's, so that no list can move a region to where it is not approved.
+func (t terms) home(region string) residency.Country {
+	for _, list := range [...][]residency.ProviderRegion{t.regions.Providers, t.edges.Providers} {
+		for _, p := range list {
+			if p.ID == region {
+				return p.Country
+			}
 		}
 	}
-	return residency.Countries{}
+	return 0
+}
+
+// holderCountries returns where the ranges that name the address's region say
+// it is.
+func holderCountries(loc residency.Location) residency.Countries {
+	var set residency.Countries
+	for _, a := range loc.Assertions {
+		if a.Class == residency.ClassProvider && a.Region == loc.Region {
+			set = set.Union(a.In)
+		}
+	}
+	return set
 }
 
 func unknown(why residency.Reason) Placement {

@@ -28,3 +28,37 @@ func Wilson(k, n int) (low, high float64) {
 	}
 	return max(0, low), min(1, high)
 }
+
+// Rate is a share with its 95% bounds.
+type Rate struct {
+	K     int     `json:"k"`
+	N     int     `json:"n"`
+	Share float64 `json:"share"` // 0 when N is 0
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+func rate(k, n int) Rate {
+	r := Rate{K: k, N: n}
+	r.Low, r.High = Wilson(k, n)
+	if n > 0 {
+		r.Share = float64(k) / float64(n)
+	}
+	return r
+}
+
+// Rates are the shares that matter.
+type Rates struct {
+	Decided  Rate `json:"decided"`          // of all
+	Right    Rate `json:"right_of_decided"` // of the decided
+	FalseIn  Rate `json:"false_inside"`     // of the truly outside
+	FalseOut Rate `json:"false_outside"`    // of the truly inside
+}
+
+// Rates returns the shares of a count.
+func (c Count) Rates() Rates {
+	return Rates{
+		Decided: rate(c.Decided(), c.N), Right: rate(c.Right, c.Decided()),
+		FalseIn: rate(c.FalseIn, c.TrulyOut()), FalseOut: rate(c.FalseOut, c.TrulyIn),
+	}
+}

@@ -116,7 +116,20 @@ type Figures struct {
 	ByProvider map[string]Count `json:"by_provider"` // by prefix
 	ByCountry  map[string]Count `json:"by_country"`  // by prefix; the true country
 	Confused   []Confusion      `json:"confused"`    // by prefix; the most frequent first
+	Mistakes   []Mistake        `json:"mistakes"`    // by prefix; the first maxMistakes
 }
+
+// Mistake is one prefix for which a contestant named another country, to be
+// looked into: the truth may be the one that is wrong.
+type Mistake struct {
+	Prefix   netip.Prefix      `json:"prefix"`
+	Address  netip.Addr        `json:"address"` // the one that was asked about
+	Truth    residency.Country `json:"truth"`
+	Said     residency.Country `json:"said"`
+	Provider string            `json:"provider"`
+}
+
+const maxMistakes = 1000
 
 // Score has every contestant answer for one address of each prefix, and for
 // addresses drawn from the whole space. It ends early, with what it has, when
@@ -152,6 +165,7 @@ func (s *Sheet) Score(ctx context.Context, with Contestants, o Options) []Figure
 			list[i].add(a, row, o.Regions)
 			if said := a.Countries.Only(); said.Known() && said != row.Country {
 				confused[i][[2]residency.Country{row.Country, said}]++
+				list[i].mistaken(Mistake{row.Prefix, x.addr, row.Country, said, row.Provider})
 			}
 		}
 	}
@@ -167,6 +181,12 @@ func (f *Figures) add(a Answer, row Truth, regions residency.Countries) {
 	p.add(a, row.Country, regions)
 	c.add(a, row.Country, regions)
 	f.ByProvider[row.Provider], f.ByCountry[row.Country.String()] = p, c
+}
+
+func (f *Figures) mistaken(m Mistake) {
+	if len(f.Mistakes) < maxMistakes {
+		f.Mistakes = append(f.Mistakes, m)
+	}
 }
 
 func ranked(counts map[[2]residency.Country]int) []Confusion {

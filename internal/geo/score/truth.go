@@ -37,7 +37,7 @@ const (
 
 // ReadTruth reads rows of "prefix,country" or "prefix,country,provider"; more
 // fields are not looked at. Empty lines and lines that begin with "#" are
-// comments, and a first line "prefix,..." names the fields. The error names
+// comments, and "prefix,..." before the first row names the fields. The error names
 // every line that cannot be understood, up to twenty: figures against half of a
 // truth would be about something else.
 func ReadTruth(r io.Reader) ([]Truth, error) {
@@ -49,7 +49,7 @@ func ReadTruth(r io.Reader) ([]Truth, error) {
 	for lines.Scan() {
 		n++
 		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-		if text == "" || text[0] == '#' || n == 1 && strings.HasPrefix(text, "prefix,") {
+		if text == "" || text[0] == '#' || len(rows) == 0 && len(bad) == 0 && strings.HasPrefix(text, "prefix,") {
 			continue
 		}
 		row, err := parseTruth(text)
