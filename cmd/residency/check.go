@@ -19,6 +19,7 @@ import (
 // checkFlags are the flags of check.
 type checkFlags struct {
 	config, format, at     string
+	data                   string
 	market, regions, never []string
 	timeout                time.Duration
 	quiet, all, historic   bool
@@ -64,6 +65,7 @@ configuration. A check has no memory yet: every run tells again, so use
 	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
 	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
 	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339); stores and sends nothing")
+	fl.StringVar(&f.data, "data", "", dataUsage)
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long; what was measured by then is printed as partial")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")
 	fl.BoolVar(&f.all, "all", false, "print every result, however many")
@@ -101,9 +103,10 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	if f.notify && !at.IsZero() {
-		return misused("--notify does not go with --at: a check as of another time sends nothing")
+	if f.notify && (!at.IsZero() || f.data != "") {
+		return misused("--notify does not go with --at or --data: a check as of another time or with other data sends nothing")
 	}
+	e = e.with(f.data)
 	// Keep a little of the budget for judging and printing.
 	ctx, cancel := context.WithTimeout(ctx, f.timeout-min(f.timeout/10, time.Second))
 	defer cancel()

@@ -234,7 +234,7 @@ func runSubnets(ctx context.Context, e *env, path string, write bool) error {
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	ev, err := openEvidence(ctx, cfg.Geo)
+	ev, err := e.openEvidence(ctx, cfg.Geo)
 	if err != nil {
 		return failed(err)
 	}

@@ -85,7 +85,7 @@ func (s *story) furnish(ctx context.Context, scenario *lab.Scenario, net *lab.Ne
 		return err
 	}
 	inner := *s.e
-	inner.now = s.now
+	inner.now, inner.data = s.now, pickEmbedded // the same story on every machine
 	s.house, err = inner.furnish(ctx, cfg, false)
 	return err
 }

@@ -26,6 +26,9 @@ type env struct {
 	// width is the terminal's, 0 when unknown.
 	inTerminal, outTerminal, errTerminal bool
 	width                                int
+	// data is the location data to use in place of that in use: a directory,
+	// pickPrevious or pickEmbedded; "" for the data in use.
+	data string
 }
 
 // realMain runs the program against the real world and returns its exit code.

@@ -16,6 +16,7 @@ import (
 // explainFlags are the flags of explain.
 type explainFlags struct {
 	config, market, claim, at string
+	data                      string
 	timeout                   time.Duration
 	historic                  bool
 }
@@ -45,6 +46,7 @@ Without --market the market is shown that is worst.`,
 	fl.StringVar(&f.market, "market", "", "the market to look as, such as IN")
 	fl.StringVar(&f.claim, "claim", "", "the claim or policy to judge; the default is every one that is about the endpoint")
 	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339)")
+	fl.StringVar(&f.data, "data", "", dataUsage)
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long")
 	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
 	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
@@ -82,6 +84,7 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
+	e = e.with(f.data)
 	h, err := e.furnish(ctx, cfg, f.historic || f.claim != "")
 	if err != nil {
 		return failed(err)

@@ -23,8 +23,8 @@ const longestLine = 64 << 10
 
 // locateFlags are the flags of locate.
 type locateFlags struct {
-	config, format string
-	explain        bool
+	config, format, data string
+	explain              bool
 }
 
 func newLocate(e *env) *cobra.Command {
@@ -62,11 +62,13 @@ would change the answer.`,
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "", "take the sources of this configuration, not the embedded ones")
 	fl.StringVarP(&f.format, "format", "f", "", "output: table, ndjson, csv (default table to a terminal, else ndjson)")
+	fl.StringVar(&f.data, "data", "", dataUsage)
 	fl.BoolVar(&f.explain, "explain", false, "say what decided, what contradicts it and what would change the answer")
 	return cmd
 }
 
 func runLocate(ctx context.Context, e *env, f locateFlags, args []string) error {
+	e = e.with(f.data)
 	sources := config.Geo{Embedded: true, WarnAge: 60 * 24 * time.Hour}
 	if f.config != "" {
 		cfg, err := e.loader().Load(f.config)
@@ -80,7 +82,7 @@ func runLocate(ctx context.Context, e *env, f locateFlags, args []string) error 
 	if err != nil {
 		return misused("%v", err)
 	}
-	ev, err := openEvidence(ctx, sources)
+	ev, err := e.openEvidence(ctx, sources)
 	if err != nil {
 		return failed(err)
 	}

@@ -22,6 +22,9 @@ type evidence struct {
 	locator  *geo.Locator
 	datasets []residency.Dataset
 	missing  []string // configured sources that could not be opened, with the reason
+	unused   []unusedData
+	asOf     string // said when it is not the data in use
+	stamp    string // of the store when it was opened
 }
 
 // source is a source of evidence that knows its data set.
@@ -30,26 +33,75 @@ type source interface {
 	Dataset() residency.Dataset
 }
 
+// openEvidence opens the data in use, or that which e.data names: the embedded
+// data, newer files in its place, and the files of the configuration.
+func (e *env) openEvidence(ctx context.Context, cfg config.Geo) (*evidence, error) {
+	stamp := dataset.Store{Dir: e.dataDir(cfg)}.Stamp() // before: what changes meanwhile is noticed
+	held, err := e.pick(ctx, cfg, e.data)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := openPicked(ctx, cfg, held)
+	if err != nil {
+		return nil, err
+	}
+	ev.stamp = stamp
+	return ev, nil
+}
+
 // openEvidence opens the embedded data and every file the configuration names.
-// A file of the user's that cannot be opened is listed as missing and the
-// others are used; only damage to the program's own data is an error.
 func openEvidence(ctx context.Context, cfg config.Geo) (*evidence, error) {
-	var sources []source
+	return openPicked(ctx, cfg, picked{})
+}
+
+// openPicked opens the embedded data, the files picked in its place, and every
+// file the configuration names: a file of the user's is the only one of its
+// lineage. What cannot be opened is listed as missing and the others are used;
+// only damage to the program's own data is an error.
+func openPicked(ctx context.Context, cfg config.Geo, held picked) (*evidence, error) {
+	var embedded []source
 	if cfg.Embedded {
 		list, err := openEmbedded()
 		if err != nil {
 			return nil, err
 		}
-		sources = list
+		embedded = list
 	}
 	ev := &evidence{}
+	files := ev.openFiles(cfg)
+	own := map[voice]bool{}
+	for _, db := range cfg.Databases { // also of those that could not be opened: what they would say is not known
+		own[voice{class: residency.ClassDatabase, lineage: db.Lineage}] = true
+	}
+	for _, s := range files {
+		// Vetoes and geofeeds add to each other: to drop one could let a place be named.
+		if d := s.Dataset(); d.Class == residency.ClassDatabase || d.Class == residency.ClassProvider {
+			own[voiceOf(d)] = true
+		}
+	}
+	sources, unused, missing := held.merge(embedded, own)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open location data: %w", context.Cause(ctx))
+	}
+	ev.unused, ev.asOf, ev.missing = unused, held.note, append(missing, ev.missing...)
+	ev.locator = &geo.Locator{MaxAge: cfg.MaxAge, Missing: ev.missing}
+	for _, s := range append(sources, files...) {
+		ev.locator.Sources = append(ev.locator.Sources, s)
+		ev.datasets = append(ev.datasets, s.Dataset())
+	}
+	return ev, nil
+}
+
+// openFiles opens the files that the configuration names.
+func (ev *evidence) openFiles(cfg config.Geo) []source {
+	var list []source
 	for _, db := range cfg.Databases {
 		s, err := mmdb.Open(db.File, db.Lineage)
 		if err != nil {
 			ev.missing = append(ev.missing, fmt.Sprintf("%s: %v", db.Written, err))
 			continue
 		}
-		sources = append(sources, s)
+		list = append(list, s)
 	}
 	for _, r := range cfg.ProviderRanges {
 		s, err := prefix.Open(r.File, r.Provider)
@@ -57,17 +109,9 @@ func openEvidence(ctx context.Context, cfg config.Geo) (*evidence, error) {
 			ev.missing = append(ev.missing, fmt.Sprintf("%s: %v", r.Written, err))
 			continue
 		}
-		sources = append(sources, s)
+		list = append(list, s)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open location data: %w", context.Cause(ctx))
-	}
-	ev.locator = &geo.Locator{MaxAge: cfg.MaxAge, Missing: ev.missing}
-	for _, s := range sources {
-		ev.locator.Sources = append(ev.locator.Sources, s)
-		ev.datasets = append(ev.datasets, s.Dataset())
-	}
-	return ev, nil
+	return list
 }
 
 // openEmbedded opens the data that the program carries, in parallel, in the
@@ -117,6 +161,9 @@ func (ev *evidence) datasetsAt(at time.Time, maxAge time.Duration) []residency.D
 // notices says which sources are missing and which data is old.
 func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	var list []string
+	if ev.asOf != "" {
+		list = append(list, ev.asOf)
+	}
 	if n := len(ev.missing); n > 0 {
 		list = append(list, residency.Plural(n, "configured source")+" of location data could not be opened and could have disagreed, so nothing can be said to be inside")
 	}

@@ -104,7 +104,7 @@ goes elsewhere. It can never show that it does not.`,
 		}})
 	root.AddCommand(
 		newDemo(e), newCheck(e), newWatch(e), newExplain(e), newLocate(e),
-		newConfig(e), newLab(e), newVersion(e),
+		newConfig(e), newData(e), newLab(e), newVersion(e),
 	)
 	return root
 }

@@ -24,6 +24,10 @@ func newWatch(e *env) *cobra.Command {
 organisation, until SIGTERM or SIGINT. There is never more than one check at a
 time; what a long check made miss is said in the log and not made up for.
 
+Whenever [schedule] geo_data says, newer location data is asked for, as "residency
+data update" does. A check uses the data that is there when it begins, also when
+another process brought it.
+
 The results go to standard output, the log to standard error. A check under way
 is given ten seconds to end when the program is told to stop.`,
 		Args: cobra.NoArgs,
@@ -54,9 +58,15 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 		return failed(err)
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
+	stop, err := e.keepFresh(ctx, cfg, log)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	defer stop()
 	loop := watch.Loop{Schedule: schedule, Now: e.now, Log: log, Do: func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
+		h = e.refurnish(ctx, h, log)
 		run := h.engine(e, time.Time{}).Run(ctx)
 		logRun(log, run)
 		if err := report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, Quiet: true}); err != nil {

@@ -30,7 +30,7 @@ type house struct {
 func (e *env) loader() config.Loader {
 	return config.Loader{
 		Now: e.now, Getenv: e.getenv,
-		ProviderRegions: prefix.Regions(),
+		ProviderRegions: prefix.Regions(), DataSources: dataSources(),
 		ParseSchedule: func(spec string) error {
 			_, err := watch.ParseSchedule([]string{spec}, time.UTC, e.now())
 			return err
@@ -52,7 +52,7 @@ func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*
 		h.notices = append(h.notices, w.String())
 	}
 	var err error
-	if h.geo, err = openEvidence(ctx, cfg.Geo); err != nil {
+	if h.geo, err = e.openEvidence(ctx, cfg.Geo); err != nil {
 		return nil, err
 	}
 	if h.resolver, err = e.resolver(cfg.Resolve); err != nil {

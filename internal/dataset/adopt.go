@@ -43,6 +43,11 @@ func (u *Updater) adopt(r Remote, set Set, c candidate) (Status, Set, error) {
 		renewed.describe(r)
 		return Unchanged, renewed, u.store().save(renewed)
 	}
+	// Readers take the file's own date for that of a list which tells none.
+	made := madeAt(residency.Dataset{}, c.modified, now)
+	if err := os.Chtimes(path, made, made); err != nil {
+		return Failed, set, err
+	}
 	said, err := u.Verify(r.Name, path)
 	if err != nil {
 		return Failed, set, fmt.Errorf("verify: %w", u.withoutTemp(err, path, r))

@@ -31,6 +31,7 @@ func (u *Updater) download(ctx context.Context, r Remote, set Set, dir string) (
 	if err != nil {
 		return candidate{}, 0, err
 	}
+	r.File = r.fileName(requests[0].shown)
 	answers, n, err := u.parts(ctx, requests, set.Current, dir)
 	if err != nil {
 		return candidate{}, n, err
@@ -44,6 +45,16 @@ func (u *Updater) download(ctx context.Context, r Remote, set Set, dir string) (
 	}
 	c, err = u.unpackParts(r, c, dir, len(answers), r.Pack)
 	return c, n, err
+}
+
+// fileName is the name to keep a file under. Where the maker's name has its day,
+// that is kept: it may be the only date there is.
+func (r Remote) fileName(from string) string {
+	base := from[strings.LastIndexAny(from, `/\`)+1:]
+	if r.Via == ViaPage && datedLink.FindString(base) == base {
+		return base
+	}
+	return r.File
 }
 
 // credentials reveals what the remote needs.

@@ -88,6 +88,7 @@ func (u *Updater) importOne(r Remote, temp string, from found) (candidate, int64
 			return c, total, fmt.Errorf("%s is packed in another way than the other parts", filepath.Base(path))
 		}
 		pack = p
+		r.File = r.fileName(strings.TrimSuffix(path, ".gz"))
 		n, modified, err := u.copyIn(path, partPath(temp, i), r.maxBytes())
 		if err != nil {
 			return c, total, err

@@ -97,7 +97,7 @@ func providers() []Remote {
 // Hong Kong as CN with subdivision CN-HK. It is the same holder as the ranges.
 func awsGeofeed() Remote {
 	return Remote{
-		Name: "aws-geofeed", Title: "AWS geofeed", Lineage: "aws", File: "geo-ip-feed.csv", Class: residency.ClassGeofeed,
+		Name: "aws-geofeed", Title: "AWS geofeed", Lineage: "holder", File: "geo-ip-feed.csv", Class: residency.ClassGeofeed,
 		Format: FormatGeofeed, Provider: "aws", URLs: []string{"https://ip-ranges.amazonaws.com/geo-ip-feed.csv"},
 		Licence: noneStated, Homepage: "https://ip-ranges.amazonaws.com/geo-ip-feed.csv",
 		Offline: [][]string{{"geo-ip-feed.csv"}},

@@ -170,11 +170,11 @@ func bads(t *testing.T) map[string]struct {
 		"page":      {write([]byte("\n <!DOCTYPE html><title>Please log in</title>")), "a web page came in place of the data"},
 		"empty":     {write(nil), "it is empty"},
 		"not found": {http.NotFound, "the server answered 404 Not Found"},
-		"forbidden": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "are account and key right"},
-		"too many":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, "asked too often"},
+		"forbidden": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "are account and key right"},
+		"too many":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, "asked too often"},
 		"304 of nothing": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", "x")
-			w.WriteHeader(204)
+			w.WriteHeader(http.StatusNoContent)
 		}, "the server answered 204"},
 		"half by length": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
@@ -201,9 +201,9 @@ func bads(t *testing.T) map[string]struct {
 		"future":         {write(list("2027-01-01", 10)), "it is dated 2027-01-01, which is in the future"},
 		"redirect to a file": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}, "redirect from http to file refused"},
-		"redirect for ever": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", 302) }, "more than 5 redirects"},
+		"redirect for ever": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "more than 5 redirects"},
 		"slow": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte("2026-11-21\n"))
 			_ = http.NewResponseController(w).Flush()
@@ -465,6 +465,9 @@ func TestUpdatePage(t *testing.T) {
 	}
 	if cur, _ := text(t, u); cur != string(list("2026-11-16", 10)) {
 		t.Errorf("in use is %q", cur)
+	}
+	if set, err := u.store().Set("list"); err != nil || !strings.HasSuffix(set.Current.File, "/Tags_20261116.json") {
+		t.Errorf("the day in the name is lost: %+v, %v", set.Current, err)
 	}
 }
 
