@@ -188,9 +188,6 @@ func (v *Validator) judge(ctx context.Context, w *work, m *message, set *rrset) 
 			why = moreTelling(why, t.why)
 			continue
 		}
-		if t.keys.zone != signer {
-			continue
-		}
 		sig, problem := w.verify(set, t.keys)
 		if sig == nil {
 			why = moreTelling(why, problem)
@@ -262,15 +259,15 @@ func (v *Validator) denied(ctx context.Context, w *work, m *message, name string
 		if t.state == Insecure {
 			return "", Insecure, t.why
 		}
-		if t.state != Secure || t.keys.zone != signer {
+		if t.state != Secure {
 			continue
 		}
 		d := w.gather(m, t.keys).deny(w, name, qtype, wholeName)
 		switch d.kind {
 		case denyType, denyName:
-			return signer, Secure, ""
+			return t.keys.zone, Secure, ""
 		case denyWeak:
-			return signer, Insecure, d.why
+			return t.keys.zone, Insecure, d.why
 		}
 		why = d.why
 	}

@@ -119,6 +119,30 @@ func TestTampering(t *testing.T) {
 			m.Answer, m.Ns, m.Rcode = nil, proofs(in.zones["test."], "nothing.test."), dns.RcodeNameError
 		}), Bogus, WhyDenial},
 
+		{"a DS invented for an unsigned zone", "plain.test.", dns.TypeDS, asked("plain.test.", dns.TypeDS, func(m *dns.Msg) {
+			ds := otherKey.ToDS(dns.SHA256)
+			ds.Hdr.Name = "plain.test."
+			m.Answer, m.Ns = []dns.RR{ds}, nil
+		}), Bogus, WhyUnsigned},
+		{"a DS signed by the child", "bank.test.", dns.TypeDS, asked("bank.test.", dns.TypeDS, func(m *dns.Msg) {
+			ds := otherKey.ToDS(dns.SHA256)
+			m.Answer = []dns.RR{ds, bank.sign(t, []dns.RR{ds})}
+		}), Bogus, WhySigner},
+		{"a wildcard above the zone's apex", www, dns.TypeA, asked(www, dns.TypeA, func(m *dns.Msg) {
+			high := address("*.test.", 66)
+			sig := bank.sign(t, []dns.RR{high})
+			high.Hdr.Name, sig.Hdr.Name = www, www
+			m.Answer = []dns.RR{high, sig}
+		}), Bogus, WhySignature},
+		{"the DNAME left out", "x.old.bank.test.", dns.TypeA, asked("x.old.bank.test.", dns.TypeA, func(m *dns.Msg) {
+			m.Answer, m.Rcode = nil, dns.RcodeNameError
+			m.Ns = proofs(bank, "x.old.bank.test.", "*.old.bank.test.", "*.bank.test.")
+		}), Bogus, WhyDenial},
+		{"NSEC3: the DNAME left out", "x.old.hashed.test.", dns.TypeA, asked("x.old.hashed.test.", dns.TypeA, func(m *dns.Msg) {
+			m.Answer, m.Rcode = nil, dns.RcodeNameError
+			m.Ns = proofs(hashed, "old.hashed.test.", "x.old.hashed.test.", "*.old.hashed.test.")
+		}), Bogus, WhyDenial},
+
 		{"denial without proof", "nothing.bank.test.", dns.TypeA, asked("nothing.bank.test.", dns.TypeA, func(m *dns.Msg) {
 			drop(m, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeNSEC })
 		}), Bogus, WhyDenial},
@@ -156,6 +180,10 @@ func TestTampering(t *testing.T) {
 		{"NSEC3: a name denied by another's", "www.hashed.test.", dns.TypeA, asked("www.hashed.test.", dns.TypeA, func(m *dns.Msg) {
 			m.Answer, m.Rcode = nil, dns.RcodeNameError
 			m.Ns = proofs(hashed, "hashed.test.", "nothing.hashed.test.", "*.hashed.test.")
+		}), Bogus, WhyDenial},
+		{"NSEC3: a wildcard's answer denied", "x.wild.hashed.test.", dns.TypeA, asked("x.wild.hashed.test.", dns.TypeA, func(m *dns.Msg) {
+			m.Answer, m.Rcode = nil, dns.RcodeNameError
+			m.Ns = proofs(hashed, "wild.hashed.test.", "x.wild.hashed.test.", "*.wild.hashed.test.")
 		}), Bogus, WhyDenial},
 		{"NSEC3: the closest encloser not shown", "nothing.hashed.test.", dns.TypeA, asked("nothing.hashed.test.", dns.TypeA, func(m *dns.Msg) {
 			at := hashed.matchOrCover("hashed.test.")[0].Header().Name
@@ -249,7 +277,11 @@ func TestTampering(t *testing.T) {
 	for _, tt := range tests {
 		honest := in.validator(t).Validate(context.Background(), in.raw(t, tt.name, tt.qtype), tt.name, tt.qtype)
 		bad := &internet{zones: in.zones, tamper: tt.tamper}
-		got := bad.validator(t).Validate(context.Background(), bad.raw(t, tt.name, tt.qtype), tt.name, tt.qtype)
+		links := bad
+		if tt.qtype == dns.TypeDS { // the answer alone is bad: as a link it would be found out before
+			links = in
+		}
+		got := links.validator(t).Validate(context.Background(), bad.raw(t, tt.name, tt.qtype), tt.name, tt.qtype)
 		if got.State != tt.state || got.Why != tt.why {
 			t.Errorf("%s: Validate(%s %s) = %s (%s), want %s (%s)\n%+v", tt.what, tt.name, dns.Type(tt.qtype),
 				got.State, got.Why, tt.state, tt.why, got.Chain)

@@ -221,12 +221,19 @@ func TestHashRounds(t *testing.T) {
 func TestBudgetIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	in := newInternet(t, zoneSpec{name: "."}, zoneSpec{name: "test.", records: "www A 192.0.2.1\n"})
-	v := in.validator(t)
-	v.Limits.Fetches = 2
 	raw := in.raw(t, "www.test.", dns.TypeA)
-	for i, want := range []Why{WhyLimit, ""} { // the root is remembered from the first
-		if got := v.Validate(context.Background(), raw, "www.test.", dns.TypeA); got.Why != want {
-			t.Errorf("call %d: %s (%s), want (%s)", i, got.State, got.Why, want)
+	for _, limits := range []Limits{{Fetches: 2}, {Verifications: 2}} {
+		v := in.validator(t)
+		v.Limits = limits
+		// The root is remembered from the first call, the zone from the second.
+		want := []Why{WhyLimit, WhyLimit, ""}
+		if limits.Fetches > 0 {
+			want = []Why{WhyLimit, "", ""}
+		}
+		for i := range want {
+			if got := v.Validate(context.Background(), raw, "www.test.", dns.TypeA); got.Why != want[i] {
+				t.Errorf("%+v, call %d: %s (%s), want (%s)", limits, i, got.State, got.Why, want[i])
+			}
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (p *proof) nsecNoType(name string, qtype uint16) denial {
 // is the one that applies to name.
 func (p *proof) nsecNoCloser(name string, labels int) denial {
 	gap := p.covering(name)
-	if gap == nil || within(name, gap.next) || dns.CountLabel(gap.encloser(name)) > labels {
+	if gap == nil || dns.CountLabel(gap.encloser(name)) > labels {
 		return denial{why: WhyWildcard}
 	}
 	return denial{kind: denyName}

@@ -46,6 +46,7 @@ a.b.c   A     192.0.2.3
 in.wild TXT   "here"
 x.ent.wild TXT "here"
 x.new   A     192.0.2.5
+old     DNAME wild.bank.test.
 `},
 		{name: "sub.bank.test.", records: "www A 192.0.2.6\n"},
 		{name: "plain.test.", unsigned: true, records: "edge A 192.0.2.7\n"},
@@ -90,6 +91,7 @@ func TestHonestAnswers(t *testing.T) {
 		{"to3.bank.test.", dns.TypeA, Secure, ""},
 		{"x.old.bank.test.", dns.TypeA, Secure, ""},
 		{"x.old.bank.test.", dns.TypeCNAME, Secure, ""},
+		{"x.old.hashed.test.", dns.TypeA, Secure, ""},
 		{"y.old.bank.test.", dns.TypeA, Secure, ""}, // ends in NXDOMAIN
 		{"gone.bank.test.", dns.TypeA, Secure, ""},
 		{"loop1.bank.test.", dns.TypeA, Secure, ""},
