@@ -22,9 +22,12 @@ type evidence struct {
 	locator  *geo.Locator
 	datasets []residency.Dataset
 	missing  []string // configured sources that could not be opened, with the reason
+	silent   []string // the same of sources that have no voice
 	unused   []unusedData
 	asOf     string // said when it is not the data in use
 	stamp    string // of the store when it was opened
+
+	corrections *prefix.Corrections // nil: none
 }
 
 // source is a source of evidence that knows its data set.
@@ -84,10 +87,14 @@ func openPicked(ctx context.Context, cfg config.Geo, held picked) (*evidence, er
 		return nil, fmt.Errorf("open location data: %w", context.Cause(ctx))
 	}
 	ev.unused, ev.asOf, ev.missing = unused, held.note, append(missing, ev.missing...)
-	ev.locator = &geo.Locator{MaxAge: cfg.MaxAge, Missing: ev.missing}
+	corrections := ev.correct(cfg.Corrections)
+	ev.locator = &geo.Locator{MaxAge: cfg.MaxAge, Missing: ev.missing, Corrections: corrections}
 	for _, s := range append(sources, files...) {
 		ev.locator.Sources = append(ev.locator.Sources, s)
 		ev.datasets = append(ev.datasets, s.Dataset())
+	}
+	if ev.corrections != nil {
+		ev.datasets = append(ev.datasets, ev.corrections.Datasets()...)
 	}
 	return ev, nil
 }
@@ -111,7 +118,7 @@ func (ev *evidence) openFiles(cfg config.Geo) []source {
 		}
 		list = append(list, s)
 	}
-	return list
+	return append(list, ev.openLists(cfg)...)
 }
 
 // openEmbedded opens the data that the program carries, in parallel, in the
@@ -153,7 +160,7 @@ func (ev *evidence) datasetsAt(at time.Time, maxAge time.Duration) []residency.D
 	}
 	list := slices.Clone(ev.datasets)
 	for i := range list {
-		list[i].Stale = at.Sub(list[i].Built) > maxAge
+		list[i].Stale = dated(list[i]) && at.Sub(list[i].Built) > maxAge
 	}
 	return list
 }
@@ -173,6 +180,9 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	}
 	var old, stale []string
 	for _, d := range ev.datasets {
+		if !dated(d) {
+			continue
+		}
 		age := at.Sub(d.Built)
 		item := fmt.Sprintf("%s (%s, %d days)", d.Name, d.Built.Format(time.DateOnly), int(age.Hours()/24))
 		switch {
@@ -188,7 +198,7 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	if len(old) > 0 {
 		list = append(list, "location data that is getting old: "+strings.Join(old, ", "))
 	}
-	return list
+	return append(list, ev.unusedLines(at)...)
 }
 
 // settle gives every market its client subnets: the configured ones, or chosen

@@ -46,7 +46,7 @@ func NewCorrections(list []Correction) (*Corrections, error) {
 		x := &list[i]
 		switch {
 		case !x.Prefix.IsValid() || x.Prefix != x.Prefix.Masked() || bogon(x.Prefix):
-			return nil, fmt.Errorf("correct %s: %s", x.Prefix, whyBogon)
+			return nil, fmt.Errorf("correct %s: %s", x.Prefix, NotPublic)
 		case !x.Country.Known():
 			return nil, fmt.Errorf("correct %s: no country", x.Prefix)
 		case x.End.IsZero():

@@ -143,7 +143,9 @@ var reserved = [...]netip.Prefix{
 	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
 }
 
-const whyBogon = "not a network of the public internet"
+// NotPublic is why an entry is skipped that is reserved, private, or so large
+// that it would speak for everybody.
+const NotPublic = "not a network of the public internet"
 
 // bogon reports whether a prefix cannot be a network on the public internet.
 // Real lists have such entries by mistake, and a prefix that covers half of the

@@ -135,7 +135,7 @@ func (l *list) line(n int, line string, seen map[netip.Prefix]int, put func(*ent
 		return false
 	}
 	if bogon(p) {
-		l.source.skip(n, line, whyBogon)
+		l.source.skip(n, line, NotPublic)
 		return false
 	}
 	e := l.at(n, p)

@@ -96,8 +96,8 @@ func TestGeofeed(t *testing.T) {
 		{11, "5.0.7.0/24,US,CA-ON,,", "CA-ON is no part of US"},
 		{12, "5.0.8.0/24,US,California,,", `"CALIFORNIA" is no subdivision such as US-CA`},
 		{13, "nonsense,US", `"nonsense" is no prefix`},
-		{14, "0.0.0.0/0,US,,,", whyBogon},
-		{15, "10.0.0.0/8,US,,,", whyBogon},
+		{14, "0.0.0.0/0,US,,,", NotPublic},
+		{15, "10.0.0.0/8,US,,,", NotPublic},
 		{17, "5.0.9.0/24,US,,,", "5.0.9.0/24 is on line 16 already"},
 		{19, "5.0.10.0/24,CN,,,", "5.0.10.0/24 is on line 18 with another place: both are possible"},
 		{21, "::ffff:5.0.12.0/120,US", `"::ffff:5.0.12.0/120" is a mapped IPv4 prefix`},
@@ -135,7 +135,7 @@ func TestGeofeedBad(t *testing.T) {
 		"1.2.3.0/24,US\x00":       "NUL bytes",
 		"a,b\nc,d\n":              `no line of it can be used: line 1: "a" is no prefix`,
 		`{"prefixes":[]}`:         "no line of it can be used: line 1: ",
-		"0.0.0.0/0,US\n::/0,US\n": "no line of it can be used: line 1: " + whyBogon,
+		"0.0.0.0/0,US\n::/0,US\n": "no line of it can be used: line 1: " + NotPublic,
 	} {
 		_, err := ReadGeofeed([]byte(text), "feed.csv", time.Time{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "read geofeed feed.csv: ") {

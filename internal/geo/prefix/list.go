@@ -52,7 +52,7 @@ func newList(name, provider string) *list {
 // skipped and counted, and gets an entry that is thrown away.
 func (l *list) at(line int, p netip.Prefix) *entry {
 	if bogon(p) {
-		l.source.skip(line, p.String(), whyBogon)
+		l.source.skip(line, p.String(), NotPublic)
 		return &entry{}
 	}
 	e := l.entries[p]

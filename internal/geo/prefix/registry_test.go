@@ -123,7 +123,7 @@ func TestOpenAnycast(t *testing.T) {
 		t.Fatal(err)
 	}
 	hold(t, s, map[string]string{"1.1.1.1": "anycast   1.1.1.0/24", "9.9.9.9": ""})
-	if s.Name() != "anycast" || s.Dataset().Class != residency.ClassAnycast {
+	if s.Name() != "anycast" || s.Dataset().Class != residency.ClassAnycast || s.Dataset().Lineage == "anycast" {
 		t.Errorf("%s: %+v", s.Name(), s.Dataset())
 	}
 	if _, err := OpenAnycast("testdata/anycast-v6.csv"); err != nil {

@@ -34,6 +34,11 @@ func ReadVetoes(data []byte, identity residency.Dataset) (*Source, error) {
 	return nil, fmt.Errorf("read vetoes %s: %w", identity.Name, err)
 }
 
+// OwnAnycast is the lineage of an anycast list of the user's. It is another than
+// that of the list which the program carries, so that it never takes its place:
+// a veto less could put an address somewhere.
+const OwnAnycast = "own-anycast"
+
 // OpenAnycast reads a list of networks that are announced from many places at
 // once, a line "prefix" or "prefix,address that answered" for each. It is taken
 // as it stands: an aggregate with one anycast address in it vetoes all of it.
@@ -55,7 +60,7 @@ func readAnycast(f file) (*Source, error) {
 	err := l.vetoes(f, noteAnycast)
 	if err == nil {
 		var s *Source
-		if s, err = l.finish(f.identity("anycast", residency.ClassAnycast, time.Time{}, "")); err == nil {
+		if s, err = l.finish(f.identity(OwnAnycast, residency.ClassAnycast, time.Time{}, "")); err == nil {
 			return s, nil
 		}
 	}
