@@ -17,11 +17,12 @@ type Anchor struct {
 	Digest     []byte
 }
 
-// RootAnchors returns the keys of the root zone as IANA publishes them in
-// https://data.iana.org/root-anchors/root-anchors.xml (RFC 9718), as of 22
-// November 2026: KSK-2017, valid from 2 February 2017, and KSK-2024, valid
-// from 18 July 2024. They are facts; they change about once in a decade, and
-// a program of this age then says bogus, never secure.
+// RootAnchors returns the keys of the root zone from IANA's list,
+// https://data.iana.org/root-anchors/root-anchors.xml (RFC 9718): KSK-2017,
+// valid from 2 February 2017, and KSK-2024, valid from 18 July 2024. Taken on
+// 22 November 2026 from copies of the list, not from the list itself, and
+// checked against BIND 9.18's own anchors and, in a test, against the public
+// keys. When the root rolls on to a key that is not here, its answers are bogus.
 func RootAnchors() []Anchor {
 	return []Anchor{
 		{Zone: ".", KeyTag: 20326, Algorithm: 8, DigestType: 2, Digest: []byte{
