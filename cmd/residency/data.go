@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -53,7 +54,7 @@ speak in place of those that the program carries. The file before is kept.`,
 	var f dataFlags
 	cmd.PersistentFlags().StringVarP(&f.config, "config", "c", "", "take directory, sources and credentials of this configuration")
 	cmd.PersistentFlags().StringVar(&f.dir, "dir", "", "data directory, in place of the configured one")
-	cmd.AddCommand(newDataList(e, &f), newDataUpdate(e, &f), newDataImport(e, &f), newDataDiff(e, &f))
+	cmd.AddCommand(newDataList(e, &f), newDataUpdate(e, &f), newDataImport(e, &f), newDataDiff(e, &f), newDataBench(e, &f), newDataTruth(e))
 	return cmd
 }
 
@@ -100,6 +101,12 @@ func (e *env) httpClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: e.dial, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: 15 * time.Second, ResponseHeaderTimeout: 60 * time.Second, IdleConnTimeout: 10 * time.Second,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
+			if res.StatusCode != http.StatusOK {
+				return fmt.Errorf("the proxy %s refused it: %s", proxy.Host, res.Status)
+			}
+			return nil
+		},
 	}}
 }
 

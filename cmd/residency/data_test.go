@@ -9,10 +9,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -268,6 +270,40 @@ func TestDataNoNetwork(t *testing.T) {
 		if code := run(t.Context(), e, args); code != exitUsage && args[0] != "check" || code == 0 {
 			t.Errorf("%v: exit code %d", args, code)
 		}
+	}
+}
+
+// TestDataProxy: requests go through a proxy, and what it refuses is said.
+func TestDataProxy(t *testing.T) {
+	t.Parallel()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		if r.URL.String() != "http://mirror.example/ip-ranges.json" {
+			t.Errorf("the proxy was asked for %s", r.URL)
+		}
+		_, _ = w.Write(awsRanges("2026-11-20", 10))
+	}))
+	t.Cleanup(proxy.Close)
+	e := testEnv(io.Discard, io.Discard)
+	sources, err := chosen(readable([]config.Update{{Name: "aws", URL: "http://mirror.example/ip-ranges.json"}}), []string{"aws", "gcp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := e.updater(t.TempDir(), sources)
+	at, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Client.Transport.(*http.Transport).Proxy = http.ProxyURL(at)
+	results := u.Update(t.Context())
+	if r := results[0]; r.Status != dataset.Updated || r.Dataset.Records != 10 {
+		t.Errorf("through the proxy: %+v", r)
+	}
+	if r := results[1]; r.Err == nil || !strings.HasSuffix(r.Err.Error(), "the proxy "+at.Host+" refused it: 403 Forbidden") {
+		t.Errorf("refused by the proxy: %v", r.Err)
 	}
 }
 
