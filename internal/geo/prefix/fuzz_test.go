@@ -66,7 +66,7 @@ func FuzzFastly(f *testing.F)     { fuzz(f, ranges("fastly"), "fastly.json") }
 func FuzzCloudflare(f *testing.F) { fuzz(f, ranges("cloudflare"), "cloudflare-ips-v4") }
 
 func FuzzGeofeed(f *testing.F) {
-	fuzz(f, func(data []byte) (*Source, error) { return ReadGeofeed(data, "fuzz", time.Time{}) }, "aws-geo-ip-feed.csv", "netflix.csv", "linode.csv")
+	fuzz(f, func(data []byte) (*Source, error) { return ReadGeofeed(data, "fuzz", time.Time{}) }, "aws-geo-ip-feed.csv", "linode.csv")
 }
 
 func FuzzRegistry(f *testing.F) {
