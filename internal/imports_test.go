@@ -121,6 +121,10 @@ var house = map[string]row{
 	"internal/judging": {floor: testOnly,
 		what:  "what must be true of locating and judging together",
 		tests: []string{"internal/geo", "internal/policy", "internal/residency"}},
+	"bench/geoip2": {floor: generator,
+		what:  "a bare program with geoip2-golang to measure against; shares the doors of geo/mmdb, for that is its point",
+		doors: []string{"github.com/oschwald/geoip2-golang/v2", "github.com/oschwald/maxminddb-golang/v2", "github.com/maxmind/mmdbwriter"}},
+
 	"internal/interop": {floor: testOnly,
 		what:  "our resolver and our servers against other people's",
 		tests: []string{"internal/residency", "internal/resolve", "internal/lab", "internal/interop/knot"}},
