@@ -2,6 +2,7 @@ package residency
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,8 @@ type Observation struct {
 
 	Resolver      string // configured name of the resolver
 	Server        string // address and port asked, "8.8.8.8:53"
-	Transport     string // of the last exchange: "udp" or "tcp"
+	Transport     string // of the last exchange: "udp", "tcp", "tls" or "https"
+	Via           string // the proxy it went through, without its user; "" when none
 	Authoritative bool   // the server is declared authoritative, or was reached by delegation
 	Local         bool   // the server is declared to stand in the market
 
@@ -32,6 +34,10 @@ type Observation struct {
 
 	Tailoring    Tailoring
 	TailoringWhy string // one plain sentence
+
+	Flags  HeaderFlags     // of the last response
+	NSID   string          // which machine of the server gave it (RFC 5001); "" when it did not say
+	Errors []ExtendedError // what the server said besides, in the last response
 
 	// Returned is the client subnet option of the last response, and Scope its
 	// scope prefix length; Returned is not valid when no option came back.
@@ -59,6 +65,11 @@ type Answer struct {
 	Address netip.Addr // never a mapped (::ffff:) address
 	TTL     uint32     // seconds
 	Owner   string     // the name that has the record, the last of the chain
+
+	// DNS64 is the IPv6 address as it was answered, when that was made from
+	// the IPv4 address Address (RFC 6147): what is behind it is where the IPv4
+	// address is. Not valid when the record held Address itself.
+	DNS64 netip.Addr
 }
 
 // Exchange is one request and its response as they were on the wire.
@@ -98,4 +109,35 @@ type ResolverStatus struct {
 	Authoritative bool
 	StandsIn      []Country // markets it is declared to stand in
 	Text          string    // one plain sentence
+
+	// Only lists the markets whose questions it is asked, when not all;
+	// Except those whose questions it is not asked.
+	Only, Except []Country
+
+	Checks []ResolverCheck // what was tested besides; empty when nothing was
 }
+
+// Asked reports whether questions of the market go to the resolver.
+func (s ResolverStatus) Asked(market Country) bool {
+	if len(s.Only) > 0 {
+		return slices.Contains(s.Only, market)
+	}
+	return !slices.Contains(s.Except, market)
+}
+
+// ResolverCheck is one property of a resolver, tested.
+type ResolverCheck struct {
+	Name   string      `json:"name"` // "client-subnets", "dnssec", "nxdomain", "controls", "path", "dns64"
+	Result CheckResult `json:"result"`
+	Text   string      `json:"text"` // one plain sentence
+}
+
+// CheckResult is what came of testing a property.
+type CheckResult string
+
+const (
+	CheckUnknown CheckResult = "unknown" // it could not be tested
+	CheckGood    CheckResult = "good"    // as it should be
+	CheckNote    CheckResult = "note"    // not as it could be; answers are to be believed all the same
+	CheckBad     CheckResult = "bad"     // its answers, or those of the path to it, are not to be believed
+)
