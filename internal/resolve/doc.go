@@ -20,6 +20,14 @@
 // randomness; source ports are the system's choice, change every few hundred
 // requests, and a retry never leaves from the port of the try before.
 //
+// Servers are reached over UDP, TCP, TLS (RFC 7858) and HTTPS (RFC 8484),
+// directly or through a proxy. Over connections many looks share one, and
+// answers come in any order. Each server gets no more than its queries per
+// second, from all markets together.
+//
+// For a question or two at one of many servers there is line.exchange: one
+// exchange with one server over one transport.
+//
 // What it does not do: recurse from the root, validate DNSSEC, cache, judge.
 // Whether two looks are about the same market is the caller's question; this
 // package says only what was asked and what came back.

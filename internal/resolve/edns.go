@@ -2,9 +2,14 @@ package resolve
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 // subnet is the client subnet option of a response.
@@ -35,14 +40,64 @@ func (w *walker) options(owner string, ttl uint32, data []byte) error {
 		if len(data) < 4+size {
 			return errRDATA
 		}
-		if code == dns.EDNS0SUBNET {
-			again := w.resp.subnet.present
-			w.resp.subnet = readSubnet(data[4 : 4+size])
-			w.resp.subnet.broken = w.resp.subnet.broken || again // which one to believe?
-		}
+		w.option(code, data[4:4+size])
 		data = data[4+size:]
 	}
 	return nil
+}
+
+// option keeps an option that matters. Cookie and NSID stay in the message.
+func (w *walker) option(code uint16, data []byte) {
+	switch code {
+	case dns.EDNS0SUBNET:
+		again := w.resp.subnet.present
+		w.resp.subnet = readSubnet(data)
+		w.resp.subnet.broken = w.resp.subnet.broken || again // which one to believe?
+	case dns.EDNS0COOKIE:
+		w.resp.cookie = data
+	case dns.EDNS0NSID:
+		w.resp.nsid = data
+	case dns.EDNS0EDE:
+		if len(data) >= 2 && len(w.resp.errors) < maxErrors {
+			w.resp.errors = append(w.resp.errors, readError(data))
+		}
+	}
+}
+
+// Limits of what is kept of a server's own words.
+const (
+	maxErrors = 8
+	maxWords  = 256 // bytes
+)
+
+// readError reads an extended error (RFC 8914 section 2).
+func readError(data []byte) residency.ExtendedError {
+	code := binary.BigEndian.Uint16(data)
+	return residency.ExtendedError{Code: code, Name: dns.ExtendedErrorCodeToString[code], Text: words(data[2:])}
+}
+
+// words returns a server's text with all that is not printable replaced, and
+// no longer than maxWords.
+func words(data []byte) string {
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(string(data[:min(len(data), maxWords)]), "\uFFFD"))
+	return strings.TrimRight(text, "\uFFFD ") // a final NUL is common
+}
+
+// readable returns bytes as text if they are printable ASCII, else in
+// hexadecimal after "0x".
+func readable(data []byte) string {
+	data = data[:min(len(data), maxWords)]
+	for _, c := range data {
+		if c < 0x20 || c > 0x7e {
+			return fmt.Sprintf("0x%x", data)
+		}
+	}
+	return string(data)
 }
 
 // readSubnet reads a client subnet option (RFC 7871 section 6). An option that

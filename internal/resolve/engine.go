@@ -2,9 +2,11 @@ package resolve
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -32,9 +34,14 @@ const (
 type line struct {
 	set    *settings
 	server Server
-	addr   string // the address asked
+	way    way // to the address asked
 	dead   *deadServer
 	quiet  *silence
+	habits *habits // what is known of the server's EDNS; shared by its lines
+	pace   *pace   // of the server; shared by its lines
+
+	viaText string // via(), made once
+	key     string // of what the Resolver remembers of this way
 }
 
 // deadServer is why a server is not asked at all.
@@ -53,23 +60,25 @@ type deadServer struct {
 // owned by the goroutine that took it out; so it is never touched by two.
 type engine struct {
 	*line
-	ctx  context.Context
-	life context.Context // ends with ctx or with the last look
-	stop context.CancelFunc
-	qs   []residency.Question
-	once bool // end each look at its first response (Probe)
-	out  *results
-	wg   sync.WaitGroup
-	bufs sync.Pool // of *[maxMessage]byte, for TCP
+	ctx    context.Context
+	life   context.Context // ends with ctx or with the last look
+	stop   context.CancelFunc
+	qs     []residency.Question
+	mine   []int // indexes of the questions that go to this server; nil: all
+	once   bool  // end each look at its first response (Probe)
+	out    *results
+	wg     sync.WaitGroup
+	client *http.Client // for HTTPS
 
 	mu     sync.Mutex
-	over   bool // ctx ended: nothing is sent any more
-	next   int  // index of the next question
-	active int  // looks begun and not finished
+	over   bool      // ctx ended: nothing is sent any more
+	start  time.Time // nothing is sent before; the zero time: at once
+	next   int       // index of the next question in mine
+	active int       // looks begun and not finished
 	window float64
-	shrunk time.Time // when the window was last made smaller
-	lanes  []*socket // the sockets in use; the one of lane turn is next
-	turn   int
+	shrunk time.Time            // when the window was last made smaller
+	first  lanes                // of the address's own transport
+	second lanes                // over TCP, for what UDP could not bring
 	open   map[*socket]struct{} // these and the ones waiting to be closed
 	random [256]byte
 	drawn  int // bytes of random used up; 0: none drawn yet
@@ -80,20 +89,18 @@ type engine struct {
 func run(ctx context.Context, lines []*line, qs []residency.Question, once bool, done func(*flight)) {
 	out := newResults()
 	engines := make([]*engine, 0, len(lines))
+	left := 0
 	for _, ln := range lines {
-		e := &engine{line: ln, ctx: ctx, qs: qs, once: once, out: out, open: map[*socket]struct{}{}}
-		e.life, e.stop = context.WithCancel(ctx)
-		e.window = min(e.limit(), firstWindow)
-		e.lanes = make([]*socket, max(1, min(maxSockets, int(e.limit())/4)))
-		e.over = ended(ctx) != ""
+		e := newEngine(ctx, ln, qs, once, out)
 		engines = append(engines, e)
+		left += e.count()
 	}
 	for _, e := range engines {
 		e.wg.Go(e.sweep)
 		e.fill()
 	}
 	var batch []*flight
-	for left := len(lines) * len(qs); left > 0; {
+	for left > 0 {
 		<-out.wake
 		batch = out.take(batch[:0])
 		left -= len(batch)
@@ -110,6 +117,64 @@ func run(ctx context.Context, lines []*line, qs []residency.Question, once bool,
 	}
 }
 
+// newEngine makes the engine of one server.
+func newEngine(ctx context.Context, ln *line, qs []residency.Question, once bool, out *results) *engine {
+	e := &engine{line: ln, ctx: ctx, qs: qs, once: once, out: out, open: map[*socket]struct{}{}}
+	if ln.set.jitter > 0 && !once {
+		e.start = time.Now().Add(rand.N(ln.set.jitter))
+	}
+	if ln.server.picky() {
+		e.mine = make([]int, 0, len(qs))
+		for i := range qs {
+			if ln.server.Asked(qs[i].Market) {
+				e.mine = append(e.mine, i)
+			}
+		}
+	}
+	e.life, e.stop = context.WithCancel(ctx)
+	e.window = min(e.limit(), firstWindow)
+	e.over = ended(ctx) != ""
+	e.first.transport, e.second.transport = e.begins(), overTCP
+	e.first.list = make([]*socket, e.width(e.first.transport))
+	e.second.list = make([]*socket, e.width(overTCP))
+	if e.first.transport == overHTTPS {
+		e.client = ln.newClient()
+	}
+	return e
+}
+
+// begins returns the transport of a first request. A proxy carries no UDP.
+func (ln *line) begins() string {
+	if ln.way.transport == overUDP && ln.server.Proxy != nil {
+		return overTCP
+	}
+	return ln.way.transport
+}
+
+// width returns how many sockets looks over a transport share.
+func (e *engine) width(transport string) int {
+	if transport == overUDP {
+		return max(1, min(maxSockets, int(e.limit())/4))
+	}
+	return max(1, min(maxStreams, int(e.limit())/perSocket))
+}
+
+// count returns how many questions go to the server.
+func (e *engine) count() int {
+	if e.mine != nil {
+		return len(e.mine)
+	}
+	return len(e.qs)
+}
+
+// question returns the nth question that goes to the server.
+func (e *engine) question(n int) residency.Question {
+	if e.mine != nil {
+		n = e.mine[n]
+	}
+	return e.qs[n]
+}
+
 // close ends the engine's goroutines and sockets, once no look is under way.
 func (e *engine) close() {
 	e.stop()
@@ -120,22 +185,37 @@ func (e *engine) close() {
 	}
 	e.mu.Unlock()
 	e.wg.Wait()
+	if e.client != nil {
+		e.client.CloseIdleConnections()
+	}
 }
 
 // fill begins looks until the window or the room for results is full.
 func (e *engine) fill() {
 	for {
 		e.mu.Lock()
-		if e.next == len(e.qs) || float64(e.active) >= e.window || !e.out.room() {
+		if e.next == e.count() || float64(e.active) >= e.window || !e.out.room() || !e.over && !e.mayAsk() {
 			e.mu.Unlock()
 			return
 		}
-		question := e.qs[e.next]
+		question := e.question(e.next)
 		e.next++
 		e.active++
 		e.mu.Unlock()
 		e.begin(question)
 	}
+}
+
+// mayAsk reports whether another look may be begun now, as far as politeness
+// goes, and takes its turn. e.mu is held.
+func (e *engine) mayAsk() bool {
+	if !e.start.IsZero() {
+		if time.Now().Before(e.start) {
+			return false
+		}
+		e.start = time.Time{}
+	}
+	return e.pace.allow()
 }
 
 // begin begins a look.
@@ -172,8 +252,10 @@ func (e *engine) refuse(question residency.Question) (residency.Failure, string)
 		return ended(e.ctx), "the run ended before it was asked"
 	case e.dead != nil:
 		return e.dead.failure, "not asked, because the server did not answer the first question of this run: " + e.dead.text
-	case e.addr == "":
+	case len(e.way.targets) == 0 && e.way.err == nil:
 		return residency.FailUnreachable, "the server has no address configured"
+	case e.way.err != nil:
+		return residency.FailUnreachable, e.way.err.Error()
 	}
 	if f := e.quiet.gaveUp(question.Endpoint.Host); f != "" {
 		return f, fmt.Sprintf("not asked any more, because %d looks in a row got no usable answer", silentLooks)
@@ -222,13 +304,14 @@ func (e *engine) expire(all bool) {
 				continue
 			}
 			delete(s.pending, id)
-			s.worn = true // a retry must come from another port
+			s.expired(f)
 			list = append(list, f)
 		}
 		s.closeIfDone()
 	}
 	if len(list) > 0 && !all {
 		e.lost(now)
+		e.pace.slower(now)
 	}
 	e.mu.Unlock()
 	for _, f := range list {
@@ -239,7 +322,13 @@ func (e *engine) expire(all bool) {
 }
 
 // limit is the largest window there may be.
-func (e *engine) limit() float64 { return float64(min(e.set.inFlight, maxSockets*perSocket)) }
+func (e *engine) limit() float64 {
+	n := e.set.inFlight
+	if e.server.InFlight > 0 {
+		n = e.server.InFlight
+	}
+	return float64(min(n, maxSockets*perSocket))
+}
 
 // kept makes the window larger after an answer: by one look until something is
 // lost for the first time, and from then on by one in a whole window, as TCP
@@ -267,7 +356,7 @@ func (e *engine) lost(now time.Time) {
 // like other randomness: no caller may make them predictable. e.mu is held.
 func (e *engine) id() uint16 {
 	if e.drawn == 0 || e.drawn == len(e.random) {
-		rand.Read(e.random[:]) // never fails: crypto/rand.Read ends the program instead
+		crand.Read(e.random[:]) // never fails: crypto/rand.Read ends the program instead
 		e.drawn = 0
 	}
 	id := binary.BigEndian.Uint16(e.random[e.drawn:])

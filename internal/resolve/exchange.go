@@ -29,7 +29,10 @@ type try struct {
 	overTCP bool
 }
 
-var errOther = errors.New("answers another question")
+var (
+	errOther = errors.New("answers another question")
+	errCase  = errors.New("the answer repeats the name with other capitals than it was asked with")
+)
 
 // check reports whether a message is the response to the try, sound or not. A
 // message that is not leaves its mark, to be told from silence.
@@ -37,6 +40,13 @@ func (t *try) check(q *query, id uint16, msg []byte) bool {
 	switch q.check(msg, id) {
 	case stray:
 		t.mark(residency.FailMismatch, errOther, msg)
+		return false
+	case folded:
+		if t.Transport != overUDP {
+			return true
+		}
+		t.mark(residency.FailMismatch, errCase, msg)
+		t.overTCP = true
 		return false
 	case unparsed:
 		t.mark(residency.FailMalformed, errShort, msg)
@@ -62,7 +72,7 @@ func (t *try) accept(q *query, msg []byte, resp *response) {
 	t.Failure, t.cause = "", nil
 	if readHeader(msg).tc {
 		t.Failure = residency.FailTruncated
-		t.overTCP = t.Transport == "udp"
+		t.overTCP = t.Transport == overUDP
 		t.cause = errors.New("the answer is truncated even over TCP")
 		return
 	}
@@ -90,6 +100,12 @@ func (t *try) ended(ctx context.Context, err error) {
 func failureOf(ctx context.Context, err error) residency.Failure {
 	if f := ended(ctx); f != "" {
 		return f
+	}
+	if _, ok := errors.AsType[tlsError](err); ok {
+		return residency.FailTLS
+	}
+	if _, ok := errors.AsType[httpError](err); ok {
+		return residency.FailHTTP
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||

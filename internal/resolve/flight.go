@@ -2,8 +2,11 @@ package resolve
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"residency/internal/residency"
 )
@@ -16,7 +19,7 @@ type flight struct {
 
 	q         *query
 	tries     int      // begun for q
-	tcp       bool     // asked over TCP from now on
+	tcp       bool     // asked over TCP from now on, since UDP could not bring it
 	truncated bool     // because a response over UDP was truncated
 	kept      try      // the failed try of q to report: one that says more than silence
 	first     response // what a Probe needs of the one response it wants
@@ -34,14 +37,19 @@ func (e *engine) ask(f *flight) {
 		e.finish(f)
 		return
 	}
-	f.q, f.tries, f.tcp, f.truncated, f.kept = q, 0, false, false, try{}
+	f.q, f.tries, f.tcp, f.truncated, f.kept = q, 0, f.overTCP && e.first.transport == overUDP, false, try{}
+	if len(f.obs.Exchanges) > 0 {
+		e.pace.spend()
+	}
 	e.again(f)
 }
 
 // again makes the next try of the look's query, with its own id and its own
 // source port.
 func (e *engine) again(f *flight) {
-	f.tries++
+	if f.tries++; f.tries > 1 {
+		e.pace.spend()
+	}
 	wire := f.q.wire
 	if len(f.obs.Exchanges) > 0 { // the first bytes are kept as evidence
 		wire = append([]byte(nil), wire...)
@@ -51,19 +59,22 @@ func (e *engine) again(f *flight) {
 	if f.until.Before(f.deadline) {
 		f.deadline = f.until
 	}
+	l := &e.first
+	if f.tcp {
+		l = &e.second
+	}
 	f.cur = try{Exchange: residency.Exchange{
-		Server: e.addr, Transport: "udp", Name: plainName(f.q.name),
+		Server: e.way.text, Transport: l.transport, Name: plainName(f.q.name),
 		Request: wire, At: e.set.now(),
 	}}
-	if !f.tcp {
-		e.send(f)
+	if l.transport != overHTTPS {
+		e.send(f, l)
 		return
 	}
-	f.cur.Transport = "tcp"
-	// TCP is rare, so there a goroutine for each exchange is no matter; the
-	// window bounds them.
+	// HTTP has no tries that wait in a table: there each has a goroutine, and
+	// the window bounds them.
 	e.wg.Go(func() {
-		e.exchangeTCP(f)
+		e.exchangeHTTPS(f)
 		e.settle(f)
 		e.fill()
 	})
@@ -71,7 +82,7 @@ func (e *engine) again(f *flight) {
 
 // send gives a try to a socket, which holds it until its response comes or its
 // time is up.
-func (e *engine) send(f *flight) {
+func (e *engine) send(f *flight, l *lanes) {
 	wire := f.cur.Request
 	e.mu.Lock()
 	if e.over {
@@ -80,7 +91,7 @@ func (e *engine) send(f *flight) {
 		e.finish(f) // the try was not made, so there is no exchange of it
 		return
 	}
-	s := e.socket()
+	s := e.socket(l)
 	id := e.id()
 	for s.pending[id] != nil {
 		id = e.id()
@@ -89,8 +100,10 @@ func (e *engine) send(f *flight) {
 	s.pending[id] = f
 	s.sends++
 	conn := s.conn
-	if conn == nil { // still being opened
-		s.unsent = append(s.unsent, wire)
+	if conn == nil || s.wake != nil { // still being opened, or a stream, which has a writer
+		s.unsent = append(s.unsent, waiting{id, f})
+		s.ring()
+		conn = nil
 	}
 	e.mu.Unlock()
 	if conn != nil {
@@ -112,7 +125,7 @@ func (e *engine) settle(f *flight) {
 	case t.overTCP:
 		f.tcp, f.truncated = true, t.Failure == residency.FailTruncated
 		if !f.truncated {
-			f.kept = *t // a flood
+			f.kept = *t // a flood, or a sign that somebody else answered
 		}
 		f.tries-- // TCP continues the same try
 		e.again(f)
@@ -125,7 +138,7 @@ func (e *engine) settle(f *flight) {
 	if f.kept.Failure == "" || f.kept.Failure == residency.FailTimeout {
 		f.kept = *t
 	}
-	if f.tries < e.set.tries && time.Now().Before(f.until) && e.quiet.gaveUp(host) == "" {
+	if f.tries < e.set.tries && !lasting(t.Failure) && time.Now().Before(f.until) && e.quiet.gaveUp(host) == "" {
 		e.again(f)
 		return
 	}
@@ -140,7 +153,18 @@ func (e *engine) settle(f *flight) {
 // took goes on after a response.
 func (e *engine) took(f *flight) {
 	resp := f.cur.resp
-	if e.once && !(f.q.edns && refusesEDNS(resp.rcode)) {
+	if e.backsOff(resp.rcode) {
+		e.pace.slower(time.Now())
+	} else {
+		e.pace.faster()
+	}
+	if e.once {
+		f.obs.Rcode, f.obs.RTT = rcodeName(resp.rcode), f.cur.RTT
+		f.noteEDNS(resp)
+		if f.refused(f.q, resp) {
+			e.ask(f)
+			return
+		}
 		f.first = response{rcode: resp.rcode, subnet: resp.subnet}
 		e.finish(f)
 		return
@@ -152,6 +176,42 @@ func (e *engine) took(f *flight) {
 	e.finish(f)
 }
 
+// backsOff reports whether an rcode is that of a server that wants to be asked
+// less.
+func (e *engine) backsOff(rcode int) bool { return rcode == dns.RcodeRefused }
+
+// cookies holds the response to a try against the cookie that was sent, and
+// keeps the server's (RFC 7873 section 5.3). A response over UDP that has not
+// the cookie it should have may be somebody else's: the server is asked again
+// over TCP, where that cannot be.
+func (e *engine) cookies(f *flight) {
+	t := &f.cur
+	if t.resp == nil || f.q.cookie == nil {
+		return
+	}
+	back, sent, cause := t.resp.cookie, f.q.cookie, error(nil)
+	switch {
+	case back == nil && len(sent) > clientCookie && t.resp.opt && !e.habits.loose.Load():
+		cause = errNoCookie
+		if t.Transport != overUDP { // so it is the server's way
+			e.habits.loose.Store(true)
+		}
+	case back == nil:
+	case len(back) < clientCookie || string(back[:clientCookie]) != string(sent[:clientCookie]):
+		cause = errCookie
+	case len(back) >= clientCookie+8 && len(back) <= clientCookie+32:
+		e.habits.learns(back)
+	}
+	if cause != nil && t.Transport == overUDP {
+		t.resp, t.Failure, t.cause, t.overTCP = nil, residency.FailMismatch, cause, true
+	}
+}
+
+var (
+	errNoCookie = errors.New("the answer lacks the cookie that the server gave before")
+	errCookie   = errors.New("the answer carries another cookie than the one sent")
+)
+
 // why returns the failure of a query that got no response, in a word and in
 // words.
 func (e *engine) why(f *flight) (residency.Failure, string) {
@@ -161,6 +221,9 @@ func (e *engine) why(f *flight) (residency.Failure, string) {
 		why = waited(e.set.timeout, f.tries)
 	case residency.FailMismatch:
 		why = "only responses to other questions came"
+		if f.kept.cause == errCookie || f.kept.cause == errNoCookie || f.kept.cause == errCase {
+			why = f.kept.cause.Error() + ", and over TCP none came"
+		}
 	case residency.FailMalformed:
 		why = fmt.Sprintf("the response is no sound DNS message: it %v", f.kept.cause)
 	default:

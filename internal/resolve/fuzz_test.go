@@ -17,8 +17,8 @@ import (
 // it, at the name at the end of the chain.
 func FuzzResponse(f *testing.F) {
 	const rtype = dns.TypeA
-	ln := &line{set: (&Resolver{Now: fixedNow}).settings(), server: Server{Name: "fuzz"}, addr: "192.0.2.53:53", quiet: newSilence()}
-	q0, err := newQuery("api.a.test.", rtype, netip.MustParsePrefix("198.51.100.0/24"), true, true, DefaultUDPSize)
+	ln := &line{set: (&Resolver{Now: fixedNow}).settings(), server: Server{Name: "fuzz"}, way: wayTo("192.0.2.53:53", "", nil), quiet: newSilence(), habits: newHabits()}
+	q0, err := newQuery("api.a.test.", rtype, asking{subnet: netip.MustParsePrefix("198.51.100.0/24"), recurse: true, edns: true, udpSize: DefaultUDPSize})
 	if err != nil {
 		f.Fatal(err)
 	}

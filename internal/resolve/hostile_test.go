@@ -171,7 +171,7 @@ func optWire(extra []byte) func(testing.TB, request) [][]byte {
 // whole one is an answer.
 func TestTruncationAtEveryLength(t *testing.T) {
 	t.Parallel()
-	q, err := newQuery("api.a.test.", 1, netip.MustParsePrefix("198.51.100.0/24"), true, true, 1232)
+	q, err := newQuery("api.a.test.", 1, asking{subnet: netip.MustParsePrefix("198.51.100.0/24"), recurse: true, edns: true, udpSize: 1232})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +404,7 @@ func TestThousandsOfRecords(t *testing.T) {
 // milliseconds: every owner a chain of compression pointers.
 func TestParsingIsBounded(t *testing.T) {
 	t.Parallel()
-	q, err := newQuery("api.a.test.", 1, netip.Prefix{}, true, true, 1232)
+	q, err := newQuery("api.a.test.", 1, asking{recurse: true, edns: true, udpSize: 1232})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,10 @@ import (
 	"residency/internal/residency"
 )
 
+// maxCookies is how often a server may not take our cookie before it is asked
+// without.
+const maxCookies = 3
+
 // look is one question at one server on its way to an observation. It does no
 // I/O: query gives the next request, take reads its response and says whether
 // another is needed.
@@ -23,8 +27,12 @@ type look struct {
 	rtype    uint16    // 0 for a type that cannot be asked
 	names    []string  // every name of the chain so far, to find loops
 	few      [4]string // where names begins: most chains are short
-	plain    string    // rcode with which the server refused EDNS; "" if it did not
-	weighted bool      // obs.Tailoring holds a response's value
+	level    int       // how much EDNS the server is asked with
+	plain    string    // rcode with which the server refused more; "" if it did not
+	cookies  int       // how often the server did not take our cookie
+	overTCP  bool      // ask over TCP at once
+	habits   *habits
+	weighted bool // obs.Tailoring holds a response's value
 }
 
 // init makes the look ready for its first query.
@@ -39,12 +47,19 @@ func (l *look) init(ln *line, question residency.Question) {
 	l.names = append(l.few[:0], l.name)
 	l.obs = residency.Observation{
 		Question: question,
-		Resolver: ln.server.Name, Server: ln.addr,
+		Resolver: ln.server.Name, Server: ln.way.text, Via: ln.viaText,
 		Authoritative: ln.server.Authoritative,
 		Local:         ln.server.standsIn(question.Market),
 		TailoringWhy:  "no answer came",
 		At:            ln.set.now(),
 	}
+	l.habits = ln.habits
+	if t := ln.way.transport; t == overTLS || t == overHTTPS {
+		// There the server is known anyway, and a cookie would only tie our
+		// looks together.
+		l.cookies = maxCookies
+	}
+	l.level, l.plain = ln.habits.begin(l.obs.At)
 }
 
 // query builds the next request.
@@ -52,7 +67,17 @@ func (l *look) query() (*query, error) {
 	if l.rtype == 0 {
 		return nil, fmt.Errorf("type %q cannot be asked, only A and AAAA", l.obs.Type)
 	}
-	return newQuery(l.name, l.rtype, l.obs.Subnet.Prefix, !l.server.Authoritative, l.plain == "", l.set.udpSize)
+	ask := asking{
+		subnet: l.obs.Subnet.Prefix, recurse: !l.server.Authoritative,
+		edns: l.level < ednsNone, udpSize: l.set.udpSize, mix: l.set.mixCase,
+	}
+	if l.level == ednsFull {
+		ask.nsid = true
+		if l.cookies < maxCookies {
+			ask.cookie = l.habits.sends()
+		}
+	}
+	return newQuery(l.name, l.rtype, ask)
 }
 
 // fail ends the look without an answer.
@@ -65,22 +90,29 @@ func (l *look) fail(f residency.Failure, why string) {
 // before the look is complete.
 func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
 	l.obs.Rcode, l.obs.RTT = rcodeName(resp.rcode), rtt
-	if q.edns && refusesEDNS(resp.rcode) {
-		l.plain = l.obs.Rcode // RFC 6891 section 7: try again without
+	l.noteEDNS(resp)
+	if l.refused(q, resp) {
 		return true
 	}
+	l.habits.answered(l.level, l.plain, l.obs.At)
 	l.weigh(q, resp)
 	end, failure := l.follow(resp)
-	switch {
+	switch i := slices.IndexFunc(resp.errors, residency.ExtendedError.Forged); {
+	case i >= 0:
+		l.fail(residency.FailIntercepted, "the server says itself that this is not the real answer: "+resp.errors[i].String())
+		return false
 	case resp.rcode != dns.RcodeSuccess:
 		f, why := rcodeFailure(resp.rcode)
-		l.fail(f, why+aboutName(end, l.names[0]))
+		l.fail(f, why+aboutName(end, l.names[0])+besides(resp.errors))
 		return false
 	case failure != "":
 		l.fail(failure, l.chainTrouble(failure, end))
 		return false
 	}
 	if l.obs.Addresses = addressesAt(end, q.rtype, resp); len(l.obs.Addresses) > 0 {
+		if q.rtype == dns.TypeAAAA {
+			unmap64(l.obs.Addresses, l.habits.prefixes64())
+		}
 		return false
 	}
 	if resp.deniesAt(end) {
@@ -96,10 +128,48 @@ func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
 	return false // NODATA
 }
 
+// noteEDNS keeps what the response says of itself.
+func (l *look) noteEDNS(resp *response) {
+	l.obs.Flags, l.obs.NSID, l.obs.Errors = resp.flags, l.habits.machine(resp.nsid), resp.errors
+}
+
+// refused reports whether the response only says that the server wants to be
+// asked with less EDNS, or with another cookie, and sees to it that it is.
+//
+// A server that does not know EDNS gives its rcode without an OPT record, and
+// is asked without any (RFC 6891 section 7). One that has it and still finds
+// the format wrong dislikes an option: those that nothing depends on go first.
+func (l *look) refused(q *query, resp *response) bool {
+	switch {
+	case q.cookie != nil && resp.rcode == dns.RcodeBadCookie:
+		// RFC 7873 section 5.3: again with the cookie it gave, then over TCP,
+		// then without any.
+		l.cookies++
+		l.overTCP = l.cookies > 1
+		return true
+	case !q.edns || !refusesEDNS(resp.rcode):
+		return false
+	case resp.opt && resp.rcode == dns.RcodeFormatError && l.level == ednsFull:
+		l.level = ednsBare
+	default:
+		l.level = ednsNone
+	}
+	l.plain = rcodeName(resp.rcode)
+	return true
+}
+
 // refusesEDNS reports whether an rcode is that of a server that does not
 // understand EDNS, or not our version of it (RFC 6891 sections 6.1.3 and 7).
 func refusesEDNS(rcode int) bool {
 	return rcode == dns.RcodeFormatError || rcode == dns.RcodeNotImplemented || rcode == dns.RcodeBadVers
+}
+
+// besides puts what the server said of a failure besides the rcode into words.
+func besides(list []residency.ExtendedError) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "; the server adds: " + list[0].String()
 }
 
 // weigh notes what the response says about client subnets. Along a chain the

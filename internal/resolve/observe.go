@@ -6,8 +6,8 @@ import (
 	"residency/internal/residency"
 )
 
-// Observe puts every question to every server and calls done once for each
-// pair, failures included, in no particular order. done is called from the
+// Observe puts every question to every server (but see Server.Only) and calls
+// done once for each pair, failures included, in no particular order. done is called from the
 // calling goroutine, one call at a time; a slow done slows the looks down and
 // loses none.
 //
@@ -22,10 +22,12 @@ func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done fu
 	set := r.settings()
 	lines := make([]*line, 0, len(r.Servers))
 	for i, server := range r.Servers {
-		ln := &line{set: set, server: server, addr: server.firstAddress(), quiet: newSilence()}
+		addr, dead := server.firstAddress(), (*deadServer)(nil)
 		if p, ok := r.lastProbe(i); ok {
-			ln.addr, ln.dead = p.addr, p.dead
+			addr, dead = p.addr, p.dead
 		}
+		ln := r.line(set, server, addr)
+		ln.dead = dead
 		lines = append(lines, ln)
 	}
 	run(ctx, lines, qs, false, func(f *flight) { done(f.obs) })

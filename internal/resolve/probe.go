@@ -32,8 +32,23 @@ type probed struct {
 // answer at all, for every later Observe; so Probe comes first, once before
 // each run. When ctx ends before a server was asked, nothing is concluded
 // about that server.
+//
+// With Controls it also tests, at most once an hour, whether the path to each
+// server is honest. A server whose path is not does not count as answering,
+// and its looks fail as intercepted.
 func (r *Resolver) Probe(ctx context.Context, question residency.Question) []residency.ResolverStatus {
+	return r.probe(ctx, question, false)
+}
+
+// Examine is a Probe that tests all there is to test, whatever was tested
+// before.
+func (r *Resolver) Examine(ctx context.Context, question residency.Question) []residency.ResolverStatus {
+	return r.probe(ctx, question, true)
+}
+
+func (r *Resolver) probe(ctx context.Context, question residency.Question, full bool) []residency.ResolverStatus {
 	set := r.settings()
+	path := r.newPathTest(ctx, set)
 	status := make([]residency.ResolverStatus, len(r.Servers))
 	found := make([]probed, len(r.Servers))
 	var next atomic.Int64
@@ -41,7 +56,8 @@ func (r *Resolver) Probe(ctx context.Context, question residency.Question) []res
 	for range min(probesAtOnce, len(r.Servers)) {
 		workers.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(r.Servers); n = int(next.Add(1)) - 1 {
-				status[n], found[n] = probeServer(ctx, set, r.Servers[n], question)
+				status[n], found[n] = r.probeServer(ctx, set, r.Servers[n], question)
+				r.examine(ctx, set, &status[n], &found[n], r.Servers[n], path, full)
 			}
 		})
 	}
@@ -63,20 +79,21 @@ func (r *Resolver) lastProbe(i int) (probed, bool) {
 }
 
 // probeServer asks one server on its addresses until one answers.
-func probeServer(ctx context.Context, set *settings, server Server, question residency.Question) (residency.ResolverStatus, probed) {
+func (r *Resolver) probeServer(ctx context.Context, set *settings, server Server, question residency.Question) (residency.ResolverStatus, probed) {
 	st := residency.ResolverStatus{
 		Name: server.Name, Server: server.firstAddress(), Declared: server.PassesSubnets,
 		Authoritative: server.Authoritative, StandsIn: slices.Clone(server.StandsIn),
+		Only: slices.Clone(server.Only), Except: slices.Clone(server.Except),
 		Failure: residency.FailUnreachable, Text: "has no address configured",
 	}
-	var silent []string // one text for each address that did not answer
+	server.Only, server.Except = nil, nil // the one question is for all
+	var silent []string                   // one text for each address that did not answer
 	for _, addr := range server.Addresses {
-		ln := &line{set: set, server: server, addr: addr, quiet: newSilence()}
-		f := probeAddress(ctx, ln, question)
+		f := probeAddress(ctx, r.line(set, server, addr), question)
 		st.Server = addr
 		if f.obs.Failure != "" {
 			st.Failure = f.obs.Failure
-			silent = append(silent, fmt.Sprintf("%s (%s)", addr, st.Failure))
+			silent = append(silent, silentText(f))
 			continue
 		}
 		st.Answers, st.Failure = true, ""
@@ -100,11 +117,27 @@ func probeAddress(ctx context.Context, ln *line, question residency.Question) (a
 	return asked
 }
 
+// silentText names an address that did not answer. What went wrong above TCP
+// says more than its failure.
+func silentText(f *flight) string {
+	if why := f.kept.cause; why != nil && lasting(f.obs.Failure) {
+		return fmt.Sprintf("%s (%s: %v)", f.obs.Server, f.obs.Failure, why)
+	}
+	return fmt.Sprintf("%s (%s)", f.obs.Server, f.obs.Failure)
+}
+
 // silenceText says that a server does not answer, in one sentence.
 func silenceText(silent []string, last string, f residency.Failure) string {
-	_, port, _ := net.SplitHostPort(last)
+	port := "53"
+	if w := wayTo(last, "", nil); len(w.targets) > 0 {
+		_, port, _ = net.SplitHostPort(w.targets[0])
+	}
 	text := "does not answer on " + strings.Join(silent, " nor on ")
 	switch f {
+	case residency.FailTLS:
+		return text + ": its certificate is not believed. Does a proxy inspect TLS on this network (then see ca_file)?"
+	case residency.FailHTTP:
+		return text + ": is the URL right, and does the proxy let it through?"
 	case residency.FailTimeout:
 		return text + ": is port " + port + " blocked on this network?"
 	case residency.FailUnreachable:
@@ -125,9 +158,9 @@ func answerText(f *flight) string {
 	switch {
 	case resp.rcode != dns.RcodeSuccess && resp.rcode != dns.RcodeNameError:
 		return fmt.Sprintf("answers, but with %s to %s, so nothing is known of client subnets", rcodeName(resp.rcode), questionText(f.obs.Question))
-	case f.plain != "" && server.PassesSubnets:
+	case f.level == ednsNone && server.PassesSubnets:
 		return fmt.Sprintf("answers, but does not understand EDNS (%s), though the configuration says it passes client subnets on: something on the path may be answering in its place", f.plain)
-	case f.plain != "":
+	case f.level == ednsNone:
 		return fmt.Sprintf("answers, but does not understand EDNS (%s), so it passes no client subnets on", f.plain)
 	case !f.q.sent.IsValid():
 		return "answers; it was not asked about client subnets"

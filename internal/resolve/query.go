@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -25,51 +26,103 @@ type query struct {
 	rtype uint16
 	edns  bool
 	sent  netip.Prefix // client subnet; not valid when none was sent
+
+	cookie []byte // sent with it; nil when none was
+	mixed  bool   // the letters of the name are mixed, and must come back so
 }
 
-// newQuery builds the request for name and rtype. A subnet that is not valid
-// is not sent; edns false leaves out EDNS altogether, and the subnet with it.
-// The message is appended piece by piece: it is always of the same few, and
-// this is done for every look.
-func newQuery(name string, rtype uint16, subnet netip.Prefix, recurse, edns bool, udpSize uint16) (*query, error) {
-	q := &query{name: name, rtype: rtype, edns: edns}
+// asking says how to ask.
+type asking struct {
+	subnet  netip.Prefix // not valid: none is sent
+	recurse bool         // recursion is wanted, and the answer's AD flag (RFC 6840 section 5.7)
+	edns    bool         // false leaves out EDNS, and all that follows
+	udpSize uint16
+	cookie  []byte // nil: none is sent
+	nsid    bool   // ask which machine answers
+	secure  bool   // ask for the records of DNSSEC too (RFC 3225)
+	mix     bool   // mix the letters of the name, so that a guess must get them right too
+}
+
+// newQuery builds the request for name and rtype. The message is appended
+// piece by piece: it is always of the same few, and this is done for every
+// look.
+func newQuery(name string, rtype uint16, ask asking) (*query, error) {
+	q := &query{name: name, rtype: rtype, edns: ask.edns, mixed: ask.mix}
 	var room [headerLen + maxNameLen]byte
 	end, err := dns.PackDomainName(name, room[:], headerLen, nil, false)
 	if err != nil {
 		return nil, fmt.Errorf("pack question %q: %w", name, err)
 	}
 	room[5] = 1 // one question
-	if recurse {
-		room[2] = 0x01
+	if ask.recurse {
+		room[2] = 0x01 // RD
+		room[3] = 0x20 // AD
+	}
+	if ask.mix {
+		mixCase(room[headerLen:end])
 	}
 	q.wire = append(make([]byte, 0, end+4+maxOPTLen), room[:end]...)
 	q.wire = binary.BigEndian.AppendUint16(q.wire, rtype)
 	q.wire = binary.BigEndian.AppendUint16(q.wire, dns.ClassINET)
 	q.end = len(q.wire)
-	if edns {
+	if ask.edns {
 		q.wire[11] = 1 // one additional record
-		q.sent = politeSubnet(subnet)
-		q.wire = appendOPT(q.wire, q.sent, udpSize)
+		q.sent, q.cookie = politeSubnet(ask.subnet), ask.cookie
+		q.wire = appendOPT(q.wire, q.sent, ask)
 	}
 	return q, nil
 }
 
+// mixCase turns each letter of a name on the wire into a capital or a small
+// one by chance. Label lengths are below the letters.
+func mixCase(name []byte) {
+	var coin [maxNameLen]byte
+	rand.Read(coin[:len(name)]) // never fails: crypto/rand.Read ends the program instead
+	for i, c := range name {
+		if 'a' <= lower(c) && lower(c) <= 'z' {
+			name[i] = lower(c) &^ (coin[i] & 0x20)
+		}
+	}
+}
+
 const (
-	maxNameLen = 255               // RFC 1035 section 2.3.4
-	maxOPTLen  = 11 + 4 + 4 + 56/8 // with the longest client subnet sent
+	maxNameLen   = 255 // RFC 1035 section 2.3.4
+	clientCookie = 8   // bytes of our half of a cookie
+	// maxOPTLen is the length with the longest client subnet sent, a cookie of
+	// the usual length, and NSID.
+	maxOPTLen = 11 + 4 + 4 + 56/8 + 4 + 24 + 4
 )
 
-// appendOPT appends an OPT record (RFC 6891 section 6.1.2), and in it, if the
-// subnet is valid, the client subnet option of a query: the address masked and
-// cut to its bytes, the scope 0 (RFC 7871 section 6).
-func appendOPT(wire []byte, subnet netip.Prefix, udpSize uint16) []byte {
+// appendOPT appends an OPT record (RFC 6891 section 6.1.2) with its options.
+func appendOPT(wire []byte, subnet netip.Prefix, ask asking) []byte {
 	wire = append(wire, 0) // the root
 	wire = binary.BigEndian.AppendUint16(wire, dns.TypeOPT)
-	wire = binary.BigEndian.AppendUint16(wire, udpSize)
-	wire = append(wire, 0, 0, 0, 0) // extended rcode, version 0, no flags
-	if !subnet.IsValid() {
-		return append(wire, 0, 0)
+	wire = binary.BigEndian.AppendUint16(wire, ask.udpSize)
+	flags := byte(0)
+	if ask.secure {
+		flags = 0x80 // DO
 	}
+	wire = append(wire, 0, 0, flags, 0) // extended rcode, version 0, flags
+	size := len(wire)
+	wire = append(wire, 0, 0)
+	if subnet.IsValid() {
+		wire = appendSubnet(wire, subnet)
+	}
+	if ask.cookie != nil {
+		wire = binary.BigEndian.AppendUint16(wire, dns.EDNS0COOKIE)
+		wire = binary.BigEndian.AppendUint16(wire, uint16(len(ask.cookie)))
+		wire = append(wire, ask.cookie...)
+	}
+	if ask.nsid {
+		wire = append(wire, 0, dns.EDNS0NSID, 0, 0)
+	}
+	binary.BigEndian.PutUint16(wire[size:], uint16(len(wire)-size-2))
+	return wire
+}
+
+// appendSubnet appends the client subnet option of a query: the address masked
+// and cut to its bytes, the scope 0 (RFC 7871 section 6).
+func appendSubnet(wire []byte, subnet netip.Prefix) []byte {
 	family, octets := uint16(1), (subnet.Bits()+7)/8
 	var addr [16]byte
 	if subnet.Addr().Is4() {
@@ -78,7 +131,6 @@ func appendOPT(wire []byte, subnet netip.Prefix, udpSize uint16) []byte {
 	} else {
 		family, addr = 2, subnet.Addr().As16()
 	}
-	wire = binary.BigEndian.AppendUint16(wire, uint16(8+octets))
 	wire = binary.BigEndian.AppendUint16(wire, dns.EDNS0SUBNET)
 	wire = binary.BigEndian.AppendUint16(wire, uint16(4+octets))
 	wire = binary.BigEndian.AppendUint16(wire, family)
@@ -112,6 +164,7 @@ const (
 	fits     fit = iota
 	stray        // well formed so far, and the response to something else
 	unparsed     // no DNS message
+	folded       // the response, but for the capitals of the name
 )
 
 // check tells a response to the request with the given id from anything else
@@ -138,6 +191,9 @@ func (q *query) check(msg []byte, id uint16) fit {
 	}
 	if !sameQuestion(msg[headerLen:q.end], q.wire[headerLen:q.end]) {
 		return stray
+	}
+	if q.mixed && string(msg[headerLen:q.end]) != string(q.wire[headerLen:q.end]) {
+		return folded
 	}
 	return fits
 }

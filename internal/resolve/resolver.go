@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +25,23 @@ const (
 type Server struct {
 	Name string // as configured, for people
 
-	// Addresses are "host:port". Probe tries them in order and the first that
-	// answers is used; without a Probe the first one is.
+	// Addresses are "192.0.2.1:53" (UDP, and TCP for what does not fit) or
+	// have a transport in front: "tcp://192.0.2.1:53", "tls://192.0.2.1:853",
+	// "tls://dns.example@192.0.2.1:853", "https://dns.example/dns-query".
+	// Probe tries them in order and the first that answers is used; without a
+	// Probe the first one is.
 	Addresses []string
+
+	// TLSName is whom the server's certificate must be for, where the address
+	// does not say it. Default: the host of the address.
+	TLSName string
+
+	// Bootstrap are the IP addresses of a host that Addresses give by name.
+	Bootstrap []string
+
+	// Proxy carries all queries to the server, over TCP then (schemes http,
+	// https, socks5). Default: what Resolver.Proxy says.
+	Proxy *url.URL
 
 	// PassesSubnets says that the server is expected to pass client subnets
 	// on. It changes no result: what came back decides.
@@ -39,6 +55,19 @@ type Server struct {
 	// StandsIn lists the markets in which the server stands, so that its
 	// answers are answers users there get even without a client subnet.
 	StandsIn []residency.Country
+
+	// Only lists the markets whose questions are put to the server, when not
+	// all; Except those whose questions are not. Questions without a market
+	// are put to every server.
+	Only, Except []residency.Country
+
+	// Rate is how many queries per second it gets: 0 means Resolver.Rate, less
+	// than 0 no limit. Servers of one Name share one budget.
+	Rate float64
+
+	// InFlight is how many looks may be under way at it; 0 means
+	// Resolver.InFlight.
+	InFlight int
 }
 
 // Resolver asks servers. The zero value of every field but Servers is useful;
@@ -49,6 +78,32 @@ type Resolver struct {
 	// Dial opens every socket: "udp" sockets, which must be connected, and
 	// "tcp". It must end when its context does. Default: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Proxy names the proxy for a "host:port" that is reached over TCP, TLS or
+	// HTTPS by its address; nil for none. Default: no proxy.
+	Proxy func(addr string) (*url.URL, error)
+
+	// Roots are the authorities whose certificates are believed. Default: the
+	// system's.
+	Roots *x509.CertPool
+
+	// Rate is how many queries per second a server gets: 0 means DefaultRate
+	// for each that is not on this machine, less than 0 no limit.
+	Rate float64
+
+	// Jitter is the longest time, taken by chance for each server, before
+	// Observe asks it first, so that programs started by one clock do not all
+	// ask at once.
+	Jitter time.Duration
+
+	// MixCase asks over UDP with the letters of names in capitals and small by
+	// chance, so that a forged response must get them right. Servers that do
+	// not repeat them are asked over TCP.
+	MixCase bool
+
+	// Controls are tested of each server at a Probe, at most once an hour. Nil:
+	// nothing is.
+	Controls *Controls
 
 	// Now gives the time written into observations. Default: time.Now.
 	Now func() time.Time
@@ -61,6 +116,9 @@ type Resolver struct {
 
 	mu     sync.Mutex
 	probed []probed // by index of Servers; empty before the first Probe
+	habits map[string]*habits
+	paces  map[string]*pace
+	tested map[string]tested // by address: what came of the controls
 }
 
 // settings are a Resolver's fields with the defaults filled in.
@@ -72,12 +130,17 @@ type settings struct {
 	inFlight int
 	maxChain int
 	udpSize  uint16
+	proxy    func(addr string) (*url.URL, error)
+	roots    *x509.CertPool
+	jitter   time.Duration
+	mixCase  bool
 }
 
 func (r *Resolver) settings() *settings {
 	s := &settings{
 		dial: r.Dial, now: r.Now, timeout: r.Timeout, tries: r.Tries,
 		inFlight: r.InFlight, maxChain: r.MaxChain, udpSize: r.UDPSize,
+		proxy: r.Proxy, roots: r.Roots, jitter: r.Jitter, mixCase: r.MixCase,
 	}
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
@@ -113,6 +176,45 @@ func (s *settings) lookLimit() time.Duration { return 2 * time.Duration(s.tries)
 func (s Server) standsIn(market residency.Country) bool {
 	return market.Known() && slices.Contains(s.StandsIn, market)
 }
+
+// line makes the line to one address of a server.
+func (r *Resolver) line(set *settings, server Server, addr string) *line {
+	ln := &line{set: set, server: server, way: wayTo(addr, server.TLSName, server.Bootstrap), quiet: newSilence()}
+	ln.viaText = ln.via()
+	rate := server.Rate
+	if rate == 0 {
+		rate = r.Rate
+	}
+	if rate == 0 && !ln.way.near() {
+		rate = DefaultRate
+	}
+	name := server.Name
+	if name == "" {
+		name = addr
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.habits == nil {
+		r.habits, r.paces = map[string]*habits{}, map[string]*pace{}
+	}
+	ln.key = addr + " " + ln.viaText // a cookie is for one client address
+	if r.habits[ln.key] == nil {
+		r.habits[ln.key] = newHabits()
+	}
+	if p, ok := r.paces[name]; !ok || p == nil && rate > 0 {
+		r.paces[name] = newPace(rate)
+	}
+	ln.habits, ln.pace = r.habits[ln.key], r.paces[name]
+	return ln
+}
+
+// Asked reports whether questions of the market are put to the server.
+func (s Server) Asked(market residency.Country) bool {
+	return !market.Known() || residency.ResolverStatus{Only: s.Only, Except: s.Except}.Asked(market)
+}
+
+// picky reports whether some questions are not put to the server.
+func (s Server) picky() bool { return len(s.Only)+len(s.Except) > 0 }
 
 // firstAddress is the address to ask when no Probe has found a better one.
 func (s Server) firstAddress() string {

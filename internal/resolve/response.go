@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 const headerLen = 12
@@ -26,6 +28,7 @@ type header struct {
 	response bool
 	opcode   int
 	aa, tc   bool
+	flags    residency.HeaderFlags
 	rcode    int // the low four bits
 	counts   [4]uint16
 }
@@ -38,6 +41,7 @@ func readHeader(msg []byte) header {
 		opcode:   int(msg[2]>>3) & 0xf,
 		aa:       msg[2]&0x04 != 0,
 		tc:       msg[2]&0x02 != 0,
+		flags:    residency.FlagsOf(binary.BigEndian.Uint16(msg[2:])),
 		rcode:    int(msg[3]) & 0xf,
 	}
 	for i := range h.counts {
@@ -50,11 +54,15 @@ func readHeader(msg []byte) header {
 type response struct {
 	rcode   int // with the upper bits of EDNS
 	aa      bool
+	flags   residency.HeaderFlags
 	records []record // answer section: aliases, and addresses of the type asked
 	soas    []string // authority section: owners of SOA records
 	ns      bool     // authority section: has NS records
 	opt     bool     // has an EDNS OPT record
 	subnet  subnet
+	cookie  []byte // in the message, as is nsid: gone with the next one
+	nsid    []byte
+	errors  []residency.ExtendedError
 }
 
 // record is an alias or an address.
@@ -80,7 +88,7 @@ var (
 // cost an answer that is sound.
 func (q *query) parse(msg []byte, resp *response) error {
 	h := readHeader(msg)
-	*resp = response{rcode: h.rcode, aa: h.aa, records: resp.records[:0], soas: resp.soas[:0]}
+	*resp = response{rcode: h.rcode, aa: h.aa, flags: h.flags, records: resp.records[:0], soas: resp.soas[:0]}
 	w := walker{q: q, msg: msg, off: headerLen, resp: resp}
 	if h.counts[sectionQuestion] == 1 {
 		w.off, w.asked = q.end, true
@@ -202,6 +210,9 @@ func sane(ttl uint32) uint32 {
 
 // rcodeName returns the mnemonic of an rcode (RFC 6895 section 2.3).
 func rcodeName(rcode int) string {
+	if rcode == dns.RcodeBadCookie {
+		return "BADCOOKIE"
+	}
 	if rcode == dns.RcodeBadVers { // 16 is BADSIG outside of EDNS
 		return "BADVERS"
 	}

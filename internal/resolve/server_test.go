@@ -21,14 +21,16 @@ import (
 // request is a query as the test's servers read it, with a codec other than
 // the resolver's.
 type request struct {
-	raw  []byte
-	tcp  bool
-	msg  dnsmessage.Message
-	name string // without the final dot
-	opt  bool
-	ecs  []byte // data of the client subnet option; nil when there is none
-	nth  int64  // 1 for the first request to the server
-	from string // address and port it came from
+	raw    []byte
+	tcp    bool
+	msg    dnsmessage.Message
+	name   string // without the final dot
+	opt    bool
+	ecs    []byte // data of the client subnet option; nil when there is none
+	cookie []byte
+	nsid   bool
+	nth    int64  // 1 for the first request to the server
+	from   string // address and port it came from
 }
 
 func readRequest(t testing.TB, raw []byte, tcp bool) request {
@@ -42,8 +44,13 @@ func readRequest(t testing.TB, raw []byte, tcp bool) request {
 		if opt, ok := extra.Body.(*dnsmessage.OPTResource); ok {
 			r.opt = true
 			for _, o := range opt.Options {
-				if o.Code == 8 {
+				switch o.Code {
+				case 3:
+					r.nsid = true
+				case 8:
 					r.ecs = o.Data
+				case 10:
+					r.cookie = o.Data
 				}
 			}
 		}
@@ -217,6 +224,8 @@ type reply struct {
 	ecs       []byte
 	noOPT     bool
 	extRcode  uint8
+	ad        bool
+	options   []dnsmessage.Option // besides the client subnet
 }
 
 // message builds the response to r. The client subnet of the request is
@@ -224,7 +233,7 @@ type reply struct {
 func (p reply) message(t testing.TB, r request) []byte {
 	m := dnsmessage.Message{
 		Header: dnsmessage.Header{
-			ID: r.msg.ID, Response: true, RCode: p.rcode, Authoritative: p.aa, Truncated: p.tc,
+			ID: r.msg.ID, Response: true, RCode: p.rcode, Authoritative: p.aa, Truncated: p.tc, AuthenticData: p.ad,
 			RecursionDesired: r.msg.RecursionDesired, RecursionAvailable: true,
 		},
 		Questions: r.msg.Questions,
@@ -245,6 +254,7 @@ func (p reply) message(t testing.TB, r request) []byte {
 		if data != nil && !p.noECS {
 			opt.Options = append(opt.Options, dnsmessage.Option{Code: 8, Data: data})
 		}
+		opt.Options = append(opt.Options, p.options...)
 		h := dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName("."), Type: dnsmessage.TypeOPT, Class: 1232, TTL: uint32(p.extRcode) << 24}
 		m.Additionals = append(m.Additionals, dnsmessage.Resource{Header: h, Body: opt})
 	}

@@ -3,39 +3,89 @@ package resolve
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"net"
 	"time"
 
 	"residency/internal/residency"
 )
 
-// socket is one UDP socket and the tries that wait for a response on it. All
-// fields but the connection's own methods are guarded by the engine's mu.
+// socket is one UDP socket, or one stream, and the tries that wait for a
+// response on it. All fields but the connection's own methods are guarded by
+// the engine's mu.
 type socket struct {
-	conn    net.Conn // nil while it is being opened
-	unsent  [][]byte // requests to be written once it is open
-	pending map[uint16]*flight
-	sends   int
-	strays  int  // messages that were no response to anything
-	worn    bool // takes no new tries, and is closed when the last one is over
-	closed  bool
+	transport string
+	conn      net.Conn      // nil while it is being opened
+	unsent    []waiting     // tries to be written once it is open, or by the writer
+	wake      chan struct{} // of a stream: holds one token while unsent may not be empty
+	pending   map[uint16]*flight
+	sends     int
+	heard     time.Time // when the last response came on a stream; zero: none yet
+	strays    int       // messages that were no response to anything
+	bears     int       // how many of those it bears
+	worn      bool      // takes no new tries, and is closed when the last one is over
+	closed    bool
+}
+
+// waiting is a try that is to be written. It is still to be, and its flight may
+// be touched, only while the pending table has it.
+type waiting struct {
+	id uint16
+	f  *flight
+}
+
+// lanes are the sockets in use over one transport; the one of lane turn is
+// next.
+type lanes struct {
+	transport string
+	list      []*socket
+	turn      int
+	each      int // of streams: how many tries may wait on one; 0: any number
 }
 
 // socket returns the socket for the next try; they take turns. e.mu is held.
-func (e *engine) socket() *socket {
-	e.turn = (e.turn + 1) % len(e.lanes)
-	s := e.lanes[e.turn]
-	if s != nil && s.sends >= perPort {
+func (e *engine) socket(l *lanes) *socket {
+	l.turn = (l.turn + 1) % len(l.list)
+	s := l.list[l.turn]
+	if s != nil && s.spent() {
 		s.worn = true
 		s.closeIfDone()
 	}
-	if s == nil || s.worn || s.closed {
-		s = &socket{pending: make(map[uint16]*flight)}
-		e.lanes[e.turn] = s
-		e.open[s] = struct{}{}
-		e.wg.Go(func() { e.serve(s) })
+	if s != nil && !s.worn && !s.closed && (l.each == 0 || len(s.pending) < l.each) {
+		return s
 	}
+	s = &socket{transport: l.transport, pending: make(map[uint16]*flight), bears: maxStray}
+	if l.transport != overUDP {
+		s.wake = make(chan struct{}, 1)
+	}
+	if old := l.list[l.turn]; old != nil {
+		old.worn = true
+		old.closeIfDone()
+	}
+	l.list[l.turn] = s
+	e.open[s] = struct{}{}
+	e.wg.Go(func() { e.serve(s) })
 	return s
+}
+
+// spent reports whether the socket has carried what it may. The engine's mu is
+// held.
+func (s *socket) spent() bool {
+	if s.wake == nil {
+		return s.sends >= perPort
+	}
+	return s.sends >= perStream
+}
+
+// expired notes that the time of a try on the socket is up. A retry over UDP
+// must come from another port; a stream on which nothing has come since the
+// try was sent is dead, and any other still good. The engine's mu is held.
+func (s *socket) expired(f *flight) {
+	if s.wake == nil || s.heard.Before(f.sent) {
+		s.worn = true
+	}
+	s.bears++ // its answer may still come
 }
 
 // shut closes the socket. The engine's mu is held.
@@ -44,6 +94,7 @@ func (s *socket) shut() {
 	if s.conn != nil {
 		s.conn.Close()
 	}
+	s.ring()
 }
 
 // closeIfDone closes a worn socket on which nothing waits. The engine's mu is
@@ -66,7 +117,7 @@ func (e *engine) write(s *socket, conn net.Conn, wire []byte) {
 // serve opens the socket and reads from it until it is closed.
 func (e *engine) serve(s *socket) {
 	ctx, cancel := context.WithTimeout(e.life, e.set.timeout)
-	conn, err := e.set.dial(ctx, "udp", e.addr)
+	conn, err := e.line.open(ctx, s.transport)
 	cancel()
 	if err != nil {
 		e.broke(s, err)
@@ -75,12 +126,24 @@ func (e *engine) serve(s *socket) {
 	defer conn.Close()
 	e.mu.Lock()
 	s.conn = conn
-	unsent := s.unsent
-	s.unsent = nil
+	var unsent [][]byte
+	if s.wake == nil {
+		for _, u := range s.unsent {
+			if s.pending[u.id] == u.f {
+				unsent = append(unsent, u.f.cur.Request)
+			}
+		}
+		s.unsent = nil
+	}
 	if s.closed {
 		conn.Close()
 	}
 	e.mu.Unlock()
+	if s.wake != nil {
+		e.wg.Go(func() { e.writeStream(s, conn) })
+		e.readStream(s, conn)
+		return
+	}
 	for _, wire := range unsent {
 		e.write(s, conn, wire)
 	}
@@ -98,14 +161,27 @@ func (e *engine) serve(s *socket) {
 
 // broke ends the tries that wait on a socket that gave an error: it could not
 // be opened, or the system learned that nobody listens there.
+//
+// A server may close a stream whenever it likes (RFC 7766 section 6.2.4). If
+// it answered on this one, the tries that were left over go out again on
+// another, and no more wait on one than this server answers.
 func (e *engine) broke(s *socket, err error) {
 	now := time.Now()
 	e.mu.Lock()
 	s.shut()
 	delete(e.open, s)
 	list := s.takeAll()
+	again := s.wake != nil && !s.heard.IsZero() && !errors.Is(err, io.ErrUnexpectedEOF) && !e.over
+	if again && len(list) > 0 {
+		l := e.lanesOf(s)
+		l.each = max(1, s.sends-len(list))
+	}
 	e.mu.Unlock()
 	for _, f := range list {
+		if again && f.cur.Failure == "" && now.Before(f.deadline) {
+			e.resend(f)
+			continue
+		}
 		f.cur.RTT = now.Sub(f.sent)
 		f.cur.ended(e.ctx, err)
 		e.settle(f)
@@ -113,6 +189,24 @@ func (e *engine) broke(s *socket, err error) {
 	if len(list) > 0 {
 		e.fill()
 	}
+}
+
+// lanesOf returns the lanes the socket is of.
+func (e *engine) lanesOf(s *socket) *lanes {
+	if s.transport == e.first.transport {
+		return &e.first
+	}
+	return &e.second
+}
+
+// resend sends a try again whose stream was closed under it. The server may
+// never have seen it, so it is the same try, and its deadline stays.
+func (e *engine) resend(f *flight) {
+	l := &e.first
+	if f.tcp {
+		l = &e.second
+	}
+	e.send(f, l)
 }
 
 // takeAll takes every try out of the pending table. The engine's mu is held.
@@ -134,7 +228,7 @@ func (e *engine) receive(s *socket, msg []byte, scratch *response) {
 	if f == nil {
 		s.strays++
 		var drowned []*flight
-		if s.strays >= maxStray {
+		if s.strays >= s.bears {
 			s.worn = true
 			drowned = s.takeAll()
 		}
@@ -144,10 +238,15 @@ func (e *engine) receive(s *socket, msg []byte, scratch *response) {
 		return
 	}
 	delete(s.pending, binary.BigEndian.Uint16(msg))
+	now := time.Now()
+	s.heard = now
 	s.closeIfDone()
 	e.mu.Unlock()
-	f.cur.RTT = time.Since(f.sent)
-	f.cur.accept(f.q, msg, scratch)
+	f.cur.RTT = now.Sub(f.sent)
+	if !f.cur.overTCP {
+		f.cur.accept(f.q, msg, scratch)
+		e.cookies(f)
+	}
 	e.settle(f)
 	e.fill()
 }
@@ -165,7 +264,7 @@ func (s *socket) match(msg []byte) *flight {
 	}
 	id := binary.BigEndian.Uint16(msg)
 	if f := s.pending[id]; f != nil {
-		if f.cur.check(f.q, id, msg) {
+		if f.cur.check(f.q, id, msg) || f.cur.overTCP {
 			return f
 		}
 		return nil
@@ -185,7 +284,7 @@ func (e *engine) drown(list []*flight) {
 		if f.cur.Failure == "" {
 			f.cur.Failure, f.cur.cause = residency.FailMismatch, errOther
 		}
-		f.cur.overTCP = true
+		f.cur.overTCP = f.cur.Transport == overUDP
 		e.settle(f)
 	}
 }
