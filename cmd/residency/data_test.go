@@ -539,3 +539,32 @@ func TestDataDir(t *testing.T) {
 		}
 	}
 }
+
+// TestDataDoc: the configuration in docs/data.md loads, and its commands exist.
+func TestDataDoc(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/data.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEnv(io.Discard, io.Discard)
+	n := 0
+	for _, b := range blocks(string(text)) {
+		if b.lang != "toml" {
+			continue
+		}
+		n++
+		cfg, err := e.loader().Parse("config.toml", []byte(someVendor+strings.Join(b.lines, "\n")+"\n"))
+		if err != nil || len(cfg.Geo.Updates) != 3 || len(cfg.Schedule.GeoData) != 1 {
+			t.Errorf("the block loads as %+v, %v", cfg, err)
+		}
+	}
+	if n == 0 {
+		t.Error("no block of TOML in it")
+	}
+	for _, name := range []string{"list", "update", "import", "diff"} {
+		if cmd, _, err := newRoot(e).Find([]string{"data", name}); err != nil || cmd.Name() != name || !strings.Contains(string(text), "`residency data "+name) {
+			t.Errorf("data %s: %v", name, err)
+		}
+	}
+}
