@@ -54,10 +54,17 @@ type Locator struct {
 // about. An address that carries an IPv4 address for a translator (RFC 6052,
 // 64:ff9b::/96) is located as that IPv4 address.
 func (l *Locator) Locate(addr netip.Addr, at time.Time) residency.Location {
-	loc := residency.Location{Assertions: make([]residency.Assertion, 0, len(l.Sources)+1)}
+	loc := residency.Location{
+		Assertions: make([]residency.Assertion, 0, min(len(l.Sources), usual)),
+		Voices:     make([]residency.Voice, 0, usual),
+	}
 	l.LocateInto(&loc, addr, at)
 	return loc
 }
+
+// usual is how many sources have something to say of an address: three
+// lineages, and a range or a veto. Locations are kept, so room costs.
+const usual = 4
 
 // LocateInto is Locate for bulk: it overwrites loc and uses the memory of its
 // Assertions and Voices again, so that nothing is allocated once they are large

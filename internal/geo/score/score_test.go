@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -181,5 +182,22 @@ func TestWilson(t *testing.T) {
 		if math.Abs(low-tt.low) > 0.00006 || math.Abs(high-tt.high) > 0.00006 {
 			t.Errorf("Wilson(%d, %d) = %.4f, %.4f, want %.4f, %.4f", tt.k, tt.n, low, high, tt.low, tt.high)
 		}
+	}
+}
+
+// TestExample holds that the example in the documentation can be read.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open("../../../docs/truth-example.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := ReadTruth(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := Lay(rows); len(s.Rows) != 154 || s.Covered+s.Contested+s.Repeated != 0 || len(s.Own()) != 154 {
+		t.Errorf("%d rows, %d covered, %d contested, %d repeated; want 154 and none", len(s.Rows), s.Covered, s.Contested, s.Repeated)
 	}
 }
