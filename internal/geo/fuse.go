@@ -25,6 +25,10 @@ const HolderVoice = "holder"
 //     voice and takes no country away, so it can make an outside address
 //     unknown and none inside; alone it is no evidence, and the set stays empty.
 //
+// What measured delays exclude is kept beside the set, in Excluded and
+// Impossible: a delay names no country, and package policy decides what follows
+// for a claim.
+//
 // Of provider ranges the longest prefix is the holder's word; geofeeds speak
 // only where no provider range names a country. Data sets of one lineage are
 // one voice, their union. Hints, registry and any other class are kept to be
@@ -131,6 +135,9 @@ func hear(loc *residency.Location) {
 			ranges.add(a)
 		case residency.ClassGeofeed:
 			feeds.add(a)
+		case residency.ClassRTT:
+			loc.Excluded = loc.Excluded.Union(a.NotIn)
+			loc.Impossible = loc.Impossible.Union(a.Proven)
 		case residency.ClassEdge:
 			loc.Veto = residency.ReasonEdge
 		case residency.ClassAnycast:

@@ -47,6 +47,12 @@ func located(countries string, voices ...string) residency.Location {
 	return loc
 }
 
+// delayed adds what a measured delay excludes, in fibre and in a vacuum.
+func delayed(loc residency.Location, fibre, vacuum string) residency.Location {
+	loc.Excluded, loc.Impossible = set(fibre), set(vacuum)
+	return loc
+}
+
 func missing(loc residency.Location) residency.Location {
 	loc.Missing = []string{"geo.mmdb"}
 	return loc
@@ -121,6 +127,14 @@ func TestPlace(t *testing.T) {
 		{"no country of an approved region", oneRegion, 0, located("SG", "holder=SG@aws:ap-southeast-1", "a=SG"), residency.SideOutside, residency.Corroborated, "", ""},
 		{"other region, approved as a country", mixed, 0, located("SG", "holder=SG@aws:ap-southeast-1", "a=SG"), residency.SideInside, residency.Corroborated, "", ""},
 		{"region named, contradicted by all", oneRegion, 0, located("CN|US", "holder=US@aws:us-west-2", "a=CN", "b=CN"), residency.SideUnknown, 0, "conflict", "CN"},
+		{"too far to be in Singapore", ussg, 0, delayed(located("CN|SG", "a=SG", "b=CN", "c=SG"), "SG|US", ""), residency.SideOutside, residency.Corroborated, "", ""},
+		{"one voice and physics", ussg, 0, delayed(located("CN", "a=CN"), "SG|US", ""), residency.SideOutside, residency.Corroborated, "", ""},
+		{"physics for one of two places is no voice", ussg, 0, delayed(located("CN", "a=CN"), "SG", ""), residency.SideUnknown, 0, "below-grade", "CN"},
+		{"even light could not", ussg, 0, delayed(located("CN|SG", "a=SG", "b=CN"), "SG|US|DE", "SG|US"), residency.SideOutside, residency.Proven, "", ""},
+		{"physics against all that speak", ussg, 0, delayed(located("SG", "a=SG", "b=SG"), "SG|US", "SG|US"), residency.SideUnknown, 0, "conflict", ""},
+		{"physics never makes inside", ussg, 0, delayed(located("CN|SG", "a=SG", "b=CN", "c=SG"), "CN", "CN"), residency.SideUnknown, 0, "conflict", "CN"},
+		{"a refuted voice is none", ussg, 0, delayed(located("SG|US", "a=SG", "b=US"), "SG", ""), residency.SideUnknown, 0, "below-grade", ""},
+		{"physics says nothing without a country", ussg, 0, delayed(located(""), "SG|US", "SG|US"), residency.SideUnknown, 0, "no-evidence", ""},
 		{"cdn may stand in the market", cdn, residency.RoleCDN, located("IN", "a=IN", "b=IN"), residency.SideInside, residency.Corroborated, "", ""},
 		{"cdn may stand in cdn_regions", cdn, residency.RoleCDN, located("JP", "a=JP", "b=JP"), residency.SideInside, residency.Corroborated, "", ""},
 		{"origin may not", cdn, residency.RoleOrigin, located("JP", "a=JP", "b=JP"), residency.SideOutside, residency.Corroborated, "", ""},

@@ -20,8 +20,14 @@ type Placement struct {
 // country among the possible ones, and the claim's grade. Inside needs all
 // possible countries approved, two voices that are not stale, at most one
 // against, and no source missing. Everything else is unknown, with reasons.
+//
+// A measured delay takes countries away before outside is judged, and counts
+// as one voice when it excludes every approved place; when even light could not
+// have come from any, the grade is proven. Inside is judged on all countries
+// named: from one vantage a delay can make nothing inside.
 func Place(c residency.Claim, role residency.Role, market residency.Country, loc residency.Location) Placement {
 	t := termsOf(c, role, market)
+	rest := loc.Countries.Minus(loc.Excluded)
 	switch {
 	case loc.Veto == residency.ReasonSpecialPurpose:
 		return unknown(residency.ReasonSpecialPurpose)
@@ -31,8 +37,10 @@ func Place(c residency.Claim, role residency.Role, market residency.Country, loc
 		return unknown(loc.Veto)
 	case loc.Countries.Empty():
 		return withMissing(unknown(residency.ReasonNoEvidence), loc)
-	case !loc.Countries.Overlaps(t.possible()):
-		return t.outside(loc, loc.Countries, nil)
+	case rest.Empty(): // every country named is too far for the delay measured
+		return withMissing(unknown(residency.ReasonConflict), loc)
+	case !rest.Overlaps(t.possible()):
+		return t.outside(loc, rest, nil)
 	case !loc.Countries.SubsetOf(t.possible()):
 		p := unknown(residency.ReasonConflict)
 		p.Suspected = loc.Countries.Minus(t.possible())
@@ -73,7 +81,7 @@ func (t terms) inside(loc residency.Location, good residency.Countries) Placemen
 	var doubt residency.Countries
 	for _, v := range loc.Voices {
 		switch {
-		case v.Countries.Empty():
+		case v.Countries.Minus(loc.Excluded).Empty(): // refuted, or silent
 		case !v.Countries.SubsetOf(good):
 			against++
 			doubt = doubt.Union(v.Countries.Minus(good))
@@ -115,17 +123,23 @@ func (t terms) inside(loc residency.Location, good residency.Countries) Placemen
 func (t terms) outside(loc residency.Location, bad residency.Countries, why []residency.Reason) Placement {
 	var voices, against int
 	for _, v := range loc.Voices {
+		left := v.Countries.Minus(loc.Excluded)
 		switch {
-		case v.Countries.Empty():
-		case v.Countries.SubsetOf(bad):
+		case left.Empty(): // refuted, or silent
+		case left.SubsetOf(bad):
 			voices++
 		default:
 			against++
 		}
 	}
+	if t.possible().SubsetOf(loc.Excluded) {
+		voices++
+	}
 	p := Placement{Counts: true, Suspected: bad, Reasons: why}
 	grade := residency.GradeNone
 	switch {
+	case voices >= 1 && t.possible().SubsetOf(loc.Impossible):
+		grade = residency.Proven
 	case voices >= 2 && against <= 1:
 		grade = residency.Corroborated
 	case voices >= 1:

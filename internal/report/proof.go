@@ -218,8 +218,14 @@ func assertionRow(a residency.Assertion) []string {
 	if a.Region != "" {
 		says += " (" + a.Region + ")"
 	}
+	if n := a.NotIn.Len(); a.In.Empty() && n > 8 {
+		says = fmt.Sprintf("not in any of %d countries, too far away", n)
+	}
 	if a.In.Empty() && a.NotIn.Empty() {
 		says = "no single place"
+		if a.Class == residency.ClassRTT {
+			says = "nothing"
+		}
 	}
 	if a.Note != "" {
 		says += "; " + a.Note

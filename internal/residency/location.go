@@ -74,13 +74,20 @@ type Voice struct {
 // Location is what all sources together say about one address. Countries is
 // the set of countries in which it can be; the empty set is "not known".
 type Location struct {
-	Address    netip.Addr
-	Countries  Countries
-	Region     string // provider region of the longest matching range, "" if none names one
-	Decision   Decision
-	Veto       Reason // "", ReasonAnycast, ReasonEdge or ReasonSpecialPurpose
-	Conflict   bool   // voices name countries that do not overlap
-	Voices     []Voice
+	Address   netip.Addr
+	Countries Countries
+	Region    string // provider region of the longest matching range, "" if none names one
+	Decision  Decision
+	Veto      Reason // "", ReasonAnycast, ReasonEdge or ReasonSpecialPurpose
+	Conflict  bool   // voices name countries that do not overlap
+	Voices    []Voice
+
+	// Excluded are countries too far away for the delay measured, at the speed
+	// of light in fibre; Impossible those of them that are too far even for
+	// light in a vacuum. Countries is what the sources say, these included: that
+	// a delay takes a country away can show something outside, never inside.
+	Excluded, Impossible Countries
+
 	Assertions []Assertion // everything said, hints and registry included
 
 	// Missing names the configured sources that could not be loaded. Any of
