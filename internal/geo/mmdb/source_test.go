@@ -269,6 +269,29 @@ func TestIPLoc(t *testing.T) {
 	}
 }
 
+// TestIPLocBlocks: the blocks that need no search give what a search gives, at
+// both ends and in between.
+func TestIPLocBlocks(t *testing.T) {
+	t.Parallel()
+	s := OpenIPLoc()
+	random, whole := xorshift(2463534242), 0
+	for i, country := range s.whole {
+		if !country.Known() {
+			continue
+		}
+		whole++
+		for _, low := range []uint16{0, uint16(random()), uint16(random()), 0xffff} {
+			addr := netip.AddrFrom4([4]byte{byte(i >> 8), byte(i), byte(low >> 8), byte(low)})
+			if got, ok := s.search(addr); !ok || got != country {
+				t.Fatalf("%v: %v of the block, %v of the search", addr, country, got)
+			}
+		}
+	}
+	if whole < 30_000 {
+		t.Errorf("only %d blocks lie in one range", whole)
+	}
+}
+
 func BenchmarkAssert(b *testing.B) {
 	nets := map[string]mmdbtype.DataType{}
 	for i := range 200 {
