@@ -2,6 +2,8 @@ package residency
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -52,12 +54,28 @@ func (r *Role) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Endpoint is a host name of a service that user data is sent to.
+// Endpoint is a host name, or an address, of a service that user data is sent
+// to. It is comparable.
 type Endpoint struct {
 	Vendor  string // id
 	Service string // id
-	Host    string // lower-case ASCII (A-labels), no trailing dot
+	Host    string // lower-case ASCII (A-labels), no trailing dot; the address as text for an endpoint that is one
 	Role    Role
+
+	// Address is set for an endpoint that is an address and no name. Nothing is
+	// asked of the DNS about it: it is located and judged as it stands.
+	Address netip.Addr
+
+	// Port is the port of the service; 0 for that of its protocol. Only HTTPS
+	// records depend on it (RFC 9460 section 9.1).
+	Port uint16
+
+	// Records are the record types that lead to the service, separated by
+	// blanks, such as "MX" for the mail of a domain; "" for those that are
+	// asked of every endpoint.
+	Records string
+
+	URL string // as configured, when the endpoint was written as one
 
 	// RetiredOn is the day the vendor took the endpoint out of use, and
 	// Retired the first instant of that day in the organisation's time zone.
@@ -72,6 +90,37 @@ type Endpoint struct {
 
 // Key identifies the endpoint among all: vendor, service and host.
 func (e Endpoint) Key() string { return e.Vendor + "/" + e.Service + "/" + e.Host }
+
+// Types returns the record types to ask for: the endpoint's own, else the
+// given ones. HTTPS records say where web clients connect, so they are not
+// asked of an endpoint that is no web server.
+func (e Endpoint) Types(usual []string) []string {
+	switch {
+	case e.Address.IsValid():
+		return nil
+	case e.Records != "":
+		return strings.Fields(e.Records)
+	case e.Role != RolePush && e.Role != RoleHTTPDNS:
+		return usual
+	}
+	return Needed(usual)
+}
+
+// TypeHTTPS is the record type that can only add addresses: clients that do
+// not know it connect all the same, so no answer to it is ever needed.
+const TypeHTTPS = "HTTPS"
+
+// Needed returns the record types that must be answered before an endpoint can
+// be called inside: all but HTTPS.
+func Needed(types []string) []string {
+	var list []string
+	for _, typ := range types {
+		if typ != TypeHTTPS {
+			list = append(list, typ)
+		}
+	}
+	return list
+}
 
 // RetiredAt reports whether the endpoint was retired at the given time.
 func (e Endpoint) RetiredAt(at time.Time) bool {

@@ -12,7 +12,7 @@ type Question struct {
 	Endpoint Endpoint
 	Market   Country
 	Subnet   ClientSubnet // no valid Prefix: ask without a client subnet
-	Type     string       // "A" or "AAAA"
+	Type     string       // "A", "AAAA", "HTTPS", "MX" or "SRV"
 }
 
 // Observation is one immutable look: a question put to one server and what
@@ -44,18 +44,32 @@ type Observation struct {
 	Returned netip.Prefix
 	Scope    int
 
-	Chain     []Link   // the aliases followed, in order
-	Addresses []Answer // every address at the end of the chain
+	Chain     []Link   // the aliases and service records followed, in order
+	Addresses []Answer // every address at the end of the chain; a look whose services could be followed only in part has a Failure and the addresses of that part
 	Exchanges []Exchange
+
+	// Path is how the answering server was found from the root, when it was
+	// reached by delegation: the last step is that server, each step before it
+	// a server that led to the next. Empty for a configured server.
+	Path []Delegation
 
 	At  time.Time     // when the first request was sent
 	RTT time.Duration // of the exchange that gave the answer
 }
 
-// Link is one alias of a chain.
+// Delegation is one step from the root to the server that answered: a zone,
+// and the server of the zone that was believed (RFC 1034 section 4.3.2).
+type Delegation struct {
+	Zone    string `json:"zone"`    // "." for the root
+	Server  string `json:"server"`  // name of the server, as the zone above has it
+	Address string `json:"address"` // address and port asked
+}
+
+// Link is one step of a chain: an alias, or a record that names the host of a
+// service.
 type Link struct {
 	Owner  string `json:"owner"`
-	Type   string `json:"type"` // "CNAME" or "DNAME"
+	Type   string `json:"type"` // "CNAME" or "DNAME"; "HTTPS", "MX" or "SRV" for a service record
 	Target string `json:"target"`
 	TTL    uint32 `json:"ttl"` // seconds
 }
@@ -70,6 +84,11 @@ type Answer struct {
 	// the IPv4 address Address (RFC 6147): what is behind it is where the IPv4
 	// address is. Not valid when the record held Address itself.
 	DNS64 netip.Addr
+
+	// Hint is true for an address out of an HTTPS record itself (RFC 9460
+	// section 7.3): a client may connect to it before it has asked for the
+	// address records.
+	Hint bool
 }
 
 // Exchange is one request and its response as they were on the wire.
@@ -90,8 +109,12 @@ func (o Observation) Answered() bool { return o.Failure == "" && o.Rcode == "NOE
 
 // Meets reports whether the look meets the need of its client subnet and
 // record type: it answered, and its answer was meant for the market.
-func (o Observation) Meets() bool {
-	return o.Answered() && !o.Subnet.Displaced && (o.Tailoring != TailoringNone || o.Local)
+func (o Observation) Meets() bool { return o.Answered() && o.OfMarket() }
+
+// OfMarket reports whether what the look showed was meant for the market. A
+// look that failed half way can have shown addresses that count.
+func (o Observation) OfMarket() bool {
+	return !o.Subnet.Displaced && (o.Tailoring != TailoringNone || o.Local)
 }
 
 // ResolverStatus is what one question before a run showed of a resolver.
