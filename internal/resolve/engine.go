@@ -257,7 +257,7 @@ func (e *engine) refuse(question residency.Question) (residency.Failure, string)
 	case e.way.err != nil:
 		return residency.FailUnreachable, e.way.err.Error()
 	}
-	if f := e.quiet.gaveUp(question.Endpoint.Host); f != "" {
+	if f := e.quiet.gaveUp(quietKey(question)); f != "" {
 		return f, fmt.Sprintf("not asked any more, because %d looks in a row got no usable answer", silentLooks)
 	}
 	return "", ""

@@ -116,7 +116,7 @@ func (e *engine) send(f *flight, l *lanes) {
 func (e *engine) settle(f *flight) {
 	t := &f.cur
 	f.obs.Exchanges, f.obs.Transport = append(f.obs.Exchanges, t.Exchange), t.Transport
-	host := f.obs.Endpoint.Host
+	host := quietKey(f.obs.Question)
 	switch {
 	case t.resp != nil:
 		e.quiet.heard(host)
@@ -143,10 +143,18 @@ func (e *engine) settle(f *flight) {
 		return
 	}
 	failure, why := e.why(f)
-	if failure != residency.FailUnreachable { // that costs no time, and may pass
+	switch {
+	case failure == residency.FailUnreachable: // that costs no time, and may pass
+	case f.obs.Type == residency.TypeHTTPS:
+		e.quiet.missedExtra(host, failure)
+	default:
 		e.quiet.missed(host, failure)
 	}
 	f.fail(failure, why)
+	if f.next() {
+		e.ask(f)
+		return
+	}
 	e.finish(f)
 }
 

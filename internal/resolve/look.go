@@ -33,17 +33,17 @@ type look struct {
 	overTCP  bool      // ask over TCP at once
 	habits   *habits
 	weighted bool // obs.Tailoring holds a response's value
+
+	first string // the name first asked
+	todo  []step // what service records led to
+	done  int    // how many of these were begun
+	alias bool   // the name was reached by an HTTPS record in alias mode
 }
 
 // init makes the look ready for its first query.
 func (l *look) init(ln *line, question residency.Question) {
-	l.server, l.set, l.name = &ln.server, ln.set, canonical(question.Endpoint.Host)
-	switch question.Type {
-	case "A":
-		l.rtype = dns.TypeA
-	case "AAAA":
-		l.rtype = dns.TypeAAAA
-	}
+	l.server, l.set, l.name = &ln.server, ln.set, questionName(question)
+	l.rtype, l.first = questionType(question.Type), l.name
 	l.names = append(l.few[:0], l.name)
 	l.obs = residency.Observation{
 		Question: question,
@@ -65,7 +65,7 @@ func (l *look) init(ln *line, question residency.Question) {
 // query builds the next request.
 func (l *look) query() (*query, error) {
 	if l.rtype == 0 {
-		return nil, fmt.Errorf("type %q cannot be asked, only A and AAAA", l.obs.Type)
+		return nil, fmt.Errorf("type %q cannot be asked, only A, AAAA, HTTPS, MX and SRV", l.obs.Type)
 	}
 	ask := asking{
 		subnet: l.obs.Subnet.Prefix, recurse: !l.server.Authoritative,
@@ -80,8 +80,12 @@ func (l *look) query() (*query, error) {
 	return newQuery(l.name, l.rtype, ask)
 }
 
-// fail ends the look without an answer.
+// fail notes why the look, or the part of it under way, has no answer. The
+// first failure is kept.
 func (l *look) fail(f residency.Failure, why string) {
+	if l.obs.Failure != "" {
+		return
+	}
 	l.obs.Failure = f
 	l.obs.Detail = fmt.Sprintf("%s, %s: %s", serverText(l.obs.Resolver, l.obs.Server), questionText(l.obs.Question), why)
 }
@@ -100,32 +104,49 @@ func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
 	switch i := slices.IndexFunc(resp.errors, residency.ExtendedError.Forged); {
 	case i >= 0:
 		l.fail(residency.FailIntercepted, "the server says itself that this is not the real answer: "+resp.errors[i].String())
-		return false
+		return l.next()
 	case resp.rcode != dns.RcodeSuccess:
 		f, why := rcodeFailure(resp.rcode)
-		l.fail(f, why+aboutName(end, l.names[0])+besides(resp.errors))
-		return false
+		l.fail(f, why+aboutName(end, l.first)+besides(resp.errors))
+		return l.next()
 	case failure != "":
 		l.fail(failure, l.chainTrouble(failure, end))
-		return false
-	}
-	if l.obs.Addresses = addressesAt(end, q.rtype, resp); len(l.obs.Addresses) > 0 {
-		if q.rtype == dns.TypeAAAA {
-			unmap64(l.obs.Addresses, l.habits.prefixes64())
+		return l.next()
+	case isService(q.rtype) && (resp.hasServices(end, q.rtype) || end == q.name || resp.deniesAt(end)):
+		if end == q.name && resp.isReferral() && len(resp.records) == 0 {
+			l.fail(residency.FailLame, "the server knows nothing of the name and names other servers"+aboutName(end, l.first))
 		}
-		return false
+		return l.takeServices(end, resp)
+	}
+	if found := addressesAt(end, q.rtype, resp); len(found) > 0 {
+		if q.rtype == dns.TypeAAAA {
+			unmap64(found, l.habits.prefixes64())
+		}
+		l.found(found)
+		return l.next()
 	}
 	if resp.deniesAt(end) {
-		return false // NODATA, proved for the end of the chain
+		return l.next() // NODATA, proved for the end of the chain
 	}
 	if end != q.name {
 		l.name = end // the chain leads out of this response: ask on
 		return true
 	}
 	if resp.isReferral() {
-		l.fail(residency.FailLame, "the server knows nothing of the name and names other servers"+aboutName(end, l.names[0]))
+		l.fail(residency.FailLame, "the server knows nothing of the name and names other servers"+aboutName(end, l.first))
 	}
-	return false // NODATA
+	return l.next() // NODATA
+}
+
+// found takes the addresses of one host.
+func (l *look) found(list []residency.Answer) {
+	if l.obs.Addresses == nil {
+		l.obs.Addresses = list
+		return
+	}
+	for _, a := range list {
+		l.add(a)
+	}
 }
 
 // noteEDNS keeps what the response says of itself.
@@ -179,8 +200,8 @@ func (l *look) weigh(q *query, resp *response) {
 	if !q.edns && l.plain != "" {
 		why += " (it answered EDNS with " + l.plain + ")"
 	}
-	if q.name != l.names[0] {
-		why += aboutName(q.name, l.names[0])
+	if q.name != l.first {
+		why += aboutName(q.name, l.first)
 	}
 	if !l.weighted || t < l.obs.Tailoring {
 		l.obs.Tailoring, l.obs.TailoringWhy, l.weighted = t, why, true

@@ -2,14 +2,16 @@ package resolve
 
 import (
 	"context"
+	"sync"
 
 	"residency/internal/residency"
 )
 
 // Observe puts every question to every server (but see Server.Only) and calls
-// done once for each pair, failures included, in no particular order. done is called from the
-// calling goroutine, one call at a time; a slow done slows the looks down and
-// loses none.
+// done once for each pair, failures included, in no particular order; for an
+// iterative server once for each authoritative server that had the last word,
+// those of one question one after the other. There is one call of done at a
+// time; a slow done slows the looks down and loses none.
 //
 // Questions are begun in the order given. When ctx ends, looks under way and
 // looks not begun become observations with the failure budget (its deadline
@@ -21,7 +23,23 @@ import (
 func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done func(residency.Observation)) {
 	set := r.settings()
 	lines := make([]*line, 0, len(r.Servers))
+	var iterating sync.WaitGroup
+	var one sync.Mutex
 	for i, server := range r.Servers {
+		if server.Iterative != nil {
+			p, _ := r.lastProbe(i)
+			it := r.iteration(i, set)
+			iterating.Go(func() {
+				it.observe(ctx, qs, p.dead, func(list []residency.Observation) {
+					one.Lock()
+					defer one.Unlock()
+					for _, o := range list {
+						done(o)
+					}
+				})
+			})
+			continue
+		}
 		addr, dead := server.firstAddress(), (*deadServer)(nil)
 		if p, ok := r.lastProbe(i); ok {
 			addr, dead = p.addr, p.dead
@@ -30,5 +48,10 @@ func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done fu
 		ln.dead = dead
 		lines = append(lines, ln)
 	}
-	run(ctx, lines, qs, false, func(f *flight) { done(f.obs) })
+	run(ctx, lines, qs, false, func(f *flight) {
+		one.Lock()
+		defer one.Unlock()
+		done(f.obs)
+	})
+	iterating.Wait()
 }

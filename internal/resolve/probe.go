@@ -56,6 +56,10 @@ func (r *Resolver) probe(ctx context.Context, question residency.Question, full 
 	for range min(probesAtOnce, len(r.Servers)) {
 		workers.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(r.Servers); n = int(next.Add(1)) - 1 {
+				if r.Servers[n].Iterative != nil {
+					status[n], found[n] = r.iteration(n, set).probe(ctx)
+					continue
+				}
 				status[n], found[n] = r.probeServer(ctx, set, r.Servers[n], question)
 				r.examine(ctx, set, &status[n], &found[n], r.Servers[n], path, full)
 			}

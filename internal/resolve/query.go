@@ -29,6 +29,8 @@ type query struct {
 
 	cookie []byte // sent with it; nil when none was
 	mixed  bool   // the letters of the name are mixed, and must come back so
+
+	delegations bool // name servers and their addresses in the response matter
 }
 
 // asking says how to ask.

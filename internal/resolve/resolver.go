@@ -52,6 +52,10 @@ type Server struct {
 	// without wanting recursion.
 	Authoritative bool
 
+	// Iterative makes it no server, but all servers that are found from the
+	// root down; nil for a server at Addresses.
+	Iterative *Iterative
+
 	// StandsIn lists the markets in which the server stands, so that its
 	// answers are answers users there get even without a client subnet.
 	StandsIn []residency.Country
@@ -119,6 +123,8 @@ type Resolver struct {
 	habits map[string]*habits
 	paces  map[string]*pace
 	tested map[string]tested // by address: what came of the controls
+
+	iterations map[int]*iteration // by index of Servers; what iterative servers learned of zones
 }
 
 // settings are a Resolver's fields with the defaults filled in.

@@ -55,7 +55,7 @@ type response struct {
 	rcode   int // with the upper bits of EDNS
 	aa      bool
 	flags   residency.HeaderFlags
-	records []record // answer section: aliases, and addresses of the type asked
+	records []record // answer section: aliases, and addresses or services of the type asked
 	soas    []string // authority section: owners of SOA records
 	ns      bool     // authority section: has NS records
 	opt     bool     // has an EDNS OPT record
@@ -63,15 +63,20 @@ type response struct {
 	cookie  []byte // in the message, as is nsid: gone with the next one
 	nsid    []byte
 	errors  []residency.ExtendedError
+
+	// Only for a query that wants delegations:
+	nameservers []record // authority section: NS records, target is the server's name
+	glue        []record // additional section: addresses
 }
 
-// record is an alias or an address.
+// record is an alias, an address, a name server or a service.
 type record struct {
 	owner  string // lower case, with the final dot
 	rtype  uint16
 	ttl    uint32 // seconds
-	target string // of an alias; lower case, with the final dot
+	target string // of an alias or name server; lower case, with the final dot
 	addr   netip.Addr
+	svc    *service // of an HTTPS, MX or SRV record
 }
 
 var (
@@ -146,6 +151,9 @@ func (w *walker) record(section int) error {
 		w.resp.soas = append(w.resp.soas, owner)
 	case section == sectionAuthority && rtype == dns.TypeNS:
 		w.resp.ns = true
+		return w.nameServer(record{owner: owner, rtype: rtype, ttl: sane(ttl)}, begin, end)
+	case section == sectionAdditional && w.q.delegations:
+		w.glue(record{owner: owner, rtype: rtype, ttl: sane(ttl)}, begin, end)
 	}
 	return nil
 }
@@ -164,6 +172,14 @@ func (w *walker) answer(rec record, begin, end int) error {
 		}
 		rec.target = target
 	case w.q.rtype:
+		if isService(rec.rtype) {
+			svc, err := w.service(rec.rtype, begin, end)
+			if err != nil {
+				return err
+			}
+			rec.svc = svc
+			break
+		}
 		addr, ok := netip.AddrFromSlice(w.msg[begin:end])
 		if !ok || addr.Is4() != (rec.rtype == dns.TypeA) {
 			return errRDATA
@@ -220,4 +236,33 @@ func rcodeName(rcode int) string {
 		return name
 	}
 	return fmt.Sprintf("RCODE%d", rcode)
+}
+
+// nameServer keeps an NS record of the authority section, for a query that
+// wants delegations.
+func (w *walker) nameServer(rec record, begin, end int) error {
+	if !w.q.delegations {
+		return nil
+	}
+	target, after, err := w.name(begin)
+	if err != nil {
+		return err
+	}
+	if after != end {
+		return errRDATA
+	}
+	rec.target = target
+	w.resp.nameservers = append(w.resp.nameservers, rec)
+	return nil
+}
+
+// glue keeps an address of the additional section. A broken one is no loss:
+// the address of a name server can be asked for.
+func (w *walker) glue(rec record, begin, end int) {
+	addr, ok := netip.AddrFromSlice(w.msg[begin:end])
+	if !ok || addr.Is4() && rec.rtype != dns.TypeA || addr.Is6() && rec.rtype != dns.TypeAAAA {
+		return
+	}
+	rec.addr = addr.Unmap()
+	w.resp.glue = append(w.resp.glue, rec)
 }

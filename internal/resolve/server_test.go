@@ -173,7 +173,7 @@ func (s *fakeServer) requests() []request {
 func rr(t testing.TB, text string) dnsmessage.Resource {
 	f := strings.Fields(text)
 	r := dnsmessage.Resource{Header: dnsmessage.ResourceHeader{
-		Name: dnsmessage.MustNewName(f[0] + "."), Class: dnsmessage.ClassINET, TTL: 60,
+		Name: dnsmessage.MustNewName(strings.TrimSuffix(f[0], ".") + "."), Class: dnsmessage.ClassINET, TTL: 60,
 	}}
 	data := f[3]
 	switch f[2] {
@@ -191,7 +191,9 @@ func rr(t testing.TB, text string) dnsmessage.Resource {
 	case "DNAME":
 		r.Body = &dnsmessage.UnknownResource{Type: 39, Data: wireName(data)}
 	default:
-		t.Fatalf("rr(%q): no such type here", text)
+		if r.Body = serviceBody(f); r.Body == nil {
+			t.Fatalf("rr(%q): no such type here", text)
+		}
 	}
 	if f[1] != "-" {
 		var ttl uint32

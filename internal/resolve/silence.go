@@ -49,6 +49,24 @@ func (s *silence) missed(host string, f residency.Failure) {
 	s.hosts[host]++
 }
 
+// missedExtra counts a look that nothing depends on (HTTPS records, which some
+// servers do not answer at all): its silence ends looks of its own kind only.
+func (s *silence) missedExtra(key string, f residency.Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = f
+	s.hosts[key]++
+}
+
+// quietKey is what looks are counted under: the host, and apart from it the
+// HTTPS records of the host.
+func quietKey(q residency.Question) string {
+	if q.Type == residency.TypeHTTPS {
+		return q.Endpoint.Host + " " + q.Type
+	}
+	return q.Endpoint.Host
+}
+
 // gaveUp returns the failure of looks about host that are not worth asking for
 // any more, or "".
 func (s *silence) gaveUp(host string) residency.Failure {
