@@ -221,8 +221,9 @@ type reply struct {
 	aa, tc    bool
 	answers   []string
 	authority []string
-	scope     int  // of the client subnet option
-	noECS     bool // no option although one was sent
+	extra     []string // additional section
+	scope     int      // of the client subnet option
+	noECS     bool     // no option although one was sent
 	ecs       []byte
 	noOPT     bool
 	extRcode  uint8
@@ -245,6 +246,9 @@ func (p reply) message(t testing.TB, r request) []byte {
 	}
 	for _, a := range p.authority {
 		m.Authorities = append(m.Authorities, rr(t, a))
+	}
+	for _, a := range p.extra {
+		m.Additionals = append(m.Additionals, rr(t, a))
 	}
 	if r.opt && !p.noOPT {
 		opt := &dnsmessage.OPTResource{}
