@@ -28,7 +28,12 @@
 // For a question or two at one of many servers there is line.exchange: one
 // exchange with one server over one transport.
 //
-// What it does not do: recurse from the root, validate DNSSEC, cache, judge.
+// A Server can also be all servers of the internet: with Iterative it finds the
+// name servers of each name from the root down and asks every one of them, so
+// that a question gives as many observations as its last zone has servers.
+// Service records (HTTPS, MX, SRV) are followed as their clients follow them.
+//
+// What it does not do: validate DNSSEC, cache answers, judge.
 // Whether two looks are about the same market is the caller's question; this
 // package says only what was asked and what came back.
 //

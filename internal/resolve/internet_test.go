@@ -64,7 +64,7 @@ func (n *internet) resolver(change func(*Iterative)) *Resolver {
 	}
 	return &Resolver{
 		Servers: []Server{{Name: "iterative", Iterative: it}}, Dial: n.dial,
-		Timeout: 200 * time.Millisecond, Tries: 2, Now: fixedNow,
+		Timeout: 200 * time.Millisecond, Tries: 2, Now: fixedNow, Rate: -1,
 	}
 }
 

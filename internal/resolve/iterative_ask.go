@@ -184,7 +184,7 @@ func (w *walk) late(why string) outcome {
 func (w *walk) exchange(e *endpoint, q *query) try {
 	t := e.line.exchange(w.ctx, e.line.way.transport, q, newID())
 	if t.Failure == residency.FailBudget && ended(w.run) == "" {
-		t.Failure, t.Exchange.Failure = residency.FailTimeout, residency.FailTimeout
+		t.Failure = residency.FailTimeout
 	}
 	return t
 }

@@ -177,17 +177,22 @@ func (t *tree) take(n *node, c *cut, ns nameServer, r outcome) []*node {
 		l.fail(r.failure, r.why+aboutName(n.name, t.first))
 		return t.leaf(l)
 	}
-	l.obs.Rcode = rcodeName(r.resp.rcode)
+	l.obs.Rcode, l.habits = rcodeName(r.resp.rcode), t.it.end(r.addr).line.habits
+	l.noteEDNS(r.resp)
+	if i := slices.IndexFunc(r.resp.errors, residency.ExtendedError.Forged); i >= 0 {
+		l.fail(residency.FailIntercepted, "the server says itself that this is not the real answer: "+r.resp.errors[i].String())
+		return t.leaf(l)
+	}
 	switch s, child, f, why := c.weigh(n.name, r.resp); s {
 	case unfit:
-		l.fail(f, why+aboutName(n.name, t.first))
+		l.fail(f, why+aboutName(n.name, t.first)+besides(r.resp.errors))
 		return t.leaf(l)
 	case refers:
 		d := t.delegate(c, ns, r, child)
 		return []*node{{step: n.step, zone: d, chain: n.chain, path: n.path, proof: n.proof,
 			weighted: n.weighted, tailoring: n.tailoring, why: n.why}}
 	}
-	l.plain = r.plain
+	l.plain = r.plain // for the words
 	l.weigh(r.q, r.resp)
 	if n.weighted && n.tailoring <= l.obs.Tailoring {
 		l.obs.Tailoring, l.obs.TailoringWhy = n.tailoring, n.why
@@ -245,6 +250,9 @@ func (t *tree) follow(l *look, n *node, c *cut, r outcome) []*node {
 		return t.spread(l, end, &resp)
 	}
 	l.obs.Addresses = addressesAt(end, l.rtype, &resp)
+	if l.rtype == dns.TypeAAAA {
+		unmap64(l.obs.Addresses, l.habits.prefixes64())
+	}
 	if len(l.obs.Addresses) > 0 || end == n.name || resp.deniesAt(end) {
 		return t.leaf(l)
 	}

@@ -563,7 +563,7 @@ func TestIterativeEnds(t *testing.T) {
 func TestRoots(t *testing.T) {
 	t.Parallel()
 	seen := map[netip.Addr]bool{}
-	for _, r := range Roots() {
+	for _, r := range RootServers() {
 		if len(r.Addresses) != 2 || !r.Addresses[0].Is4() || !r.Addresses[1].Is6() {
 			t.Errorf("root %+v", r)
 		}

@@ -138,17 +138,6 @@ func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
 	return l.next() // NODATA
 }
 
-// found takes the addresses of one host.
-func (l *look) found(list []residency.Answer) {
-	if l.obs.Addresses == nil {
-		l.obs.Addresses = list
-		return
-	}
-	for _, a := range list {
-		l.add(a)
-	}
-}
-
 // noteEDNS keeps what the response says of itself.
 func (l *look) noteEDNS(resp *response) {
 	l.obs.Flags, l.obs.NSID, l.obs.Errors = resp.flags, l.habits.machine(resp.nsid), resp.errors

@@ -313,3 +313,14 @@ func (l *look) add(a residency.Answer) {
 		l.obs.Addresses[i] = a
 	}
 }
+
+// found takes the addresses of one host.
+func (l *look) found(list []residency.Answer) {
+	if l.obs.Addresses == nil {
+		l.obs.Addresses = list
+		return
+	}
+	for _, a := range list {
+		l.add(a)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -223,7 +222,7 @@ func FuzzService(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, records []byte) {
 		for _, rtype := range []uint16{15, 33, 65} {
-			q, err := newQuery("a.test.", rtype, netip.Prefix{}, true, false, 1232)
+			q, err := newQuery("a.test.", rtype, asking{})
 			if err != nil {
 				t.Fatal(err)
 			}
