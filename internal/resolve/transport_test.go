@@ -394,7 +394,9 @@ func TestHTTPSFailures(t *testing.T) {
 	}{
 		{"parameters", answer(dnsMessage+"; charset=binary", 200, good), "", ""},
 		{"status", answer(dnsMessage, 503, good), residency.FailHTTP, "503"},
-		{"redirect", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/elsewhere", http.StatusTemporaryRedirect) }, residency.FailHTTP, "307"},
+		{"redirect", func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, "/elsewhere", http.StatusTemporaryRedirect)
+		}, residency.FailHTTP, "307"},
 		{"block page", answer("text/html", 200, good), residency.FailHTTP, "text/html"},
 		{"no type", answer("", 200, good), residency.FailHTTP, "type"},
 		{"too long", answer(dnsMessage, 200, long), residency.FailHTTP, "longer"},

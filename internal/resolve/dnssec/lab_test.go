@@ -54,7 +54,6 @@ type labZone struct {
 	signer crypto.Signer
 	sets   map[setKey][]dns.RR
 	sigs   map[setKey][]dns.RR
-	names  []string // with records or below them, canonical order; no names of children's zones
 	denier []dns.RR // NSEC or NSEC3, in order
 }
 
