@@ -15,7 +15,7 @@ import (
 type Facts struct {
 	Endpoint  residency.Endpoint
 	Market    residency.Market
-	Types     []string // record types that were to be asked
+	Types     []string // record types that must be answered; others can only add addresses
 	Looks     []residency.Observation
 	Locations map[netip.Addr]residency.Location
 	At        time.Time
@@ -29,6 +29,9 @@ type Facts struct {
 // Judge returns the cell of one claim for the endpoint and market of f. It
 // judges one run by itself: the window and the confirmation over several runs
 // need a memory.
+//
+// An endpoint that is an address has no needs, so all of none are met: the cell
+// is inside or outside by where that address is.
 func Judge(c residency.Claim, f Facts) residency.Cell {
 	cell := residency.Cell{Claim: c.ID, Endpoint: f.Endpoint, Market: f.Market.Code, Counts: true}
 	s := survey(f)
@@ -36,8 +39,8 @@ func Judge(c residency.Claim, f Facts) residency.Cell {
 	cell.Addresses = placeAll(c, f, s)
 
 	verdict(&cell, c, s)
-	if f.Endpoint.RetiredAt(f.At) && len(cell.Addresses) == 0 {
-		cell.Counts = false
+	if f.Endpoint.RetiredAt(f.At) && (len(cell.Addresses) == 0 || f.Endpoint.Address.IsValid()) {
+		cell.Counts = false // an address that nobody asked for cannot be seen again
 	}
 	addHints(&cell, s)
 	slices.Sort(cell.Reasons)
@@ -97,7 +100,7 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 		cell.Reasons = append(cell.Reasons, a.Reasons...)
 	}
 	switch {
-	case s.coverage.Met == 0 || !s.anyOfMarket():
+	case s.coverage.Met == 0 && !cell.Endpoint.Address.IsValid() || !s.anyOfMarket():
 		notMeasured(cell, s)
 	case len(inside)+len(unclear)+len(outside) == 0:
 		// Only anycast addresses of a declared CDN: nothing to say, either way.

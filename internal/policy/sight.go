@@ -49,6 +49,10 @@ func survey(f Facts) *sight {
 			s.needs[need{sub.Prefix, typ}] = nil
 		}
 	}
+	if a := f.Endpoint.Address; a.IsValid() {
+		// An endpoint that is an address: every user is sent to it.
+		s.shown[a] = &shown{tailoring: residency.TailoringGlobal, ofMarket: true, tailored: true}
+	}
 	for _, o := range f.Looks {
 		s.add(o)
 	}
@@ -69,10 +73,9 @@ func (s *sight) add(o residency.Observation) {
 		if o.Failure == residency.FailNXDomain {
 			s.nxdomain++
 		}
-		return
 	}
-	meets, strong := o.Meets(), isTailored(o)
-	if k := (need{o.Subnet.Prefix, o.Type}); meets {
+	ofMarket, strong := o.OfMarket(), isTailored(o)
+	if k := (need{o.Subnet.Prefix, o.Type}); o.Meets() {
 		if m, wanted := s.needs[k]; wanted {
 			if m == nil {
 				m = &meeting{resolvers: map[string]bool{}}
@@ -90,7 +93,7 @@ func (s *sight) add(o residency.Observation) {
 		}
 		sh.tailoring = max(sh.tailoring, o.Tailoring)
 		sh.resolvers[o.Resolver] = true
-		if meets {
+		if ofMarket { // a look that failed half way still showed it
 			sh.ofMarket = true
 			sh.tailored = sh.tailored || strong
 			sh.witnesses[o.Resolver] = true
@@ -151,24 +154,43 @@ func (s *sight) unmet() []residency.Reason {
 // silence must not read as agreement. So could one that has stopped passing
 // client subnets on. Any other whose answers are not about the market could not
 // have counted, and is left out.
+//
+// For servers reached by delegation the same holds of each zone: one of its
+// servers must have answered, or led on to an answer. Else a target that some
+// servers send users to would be unseen.
+//
+// Record types that are no need (HTTPS) can add an address, and their silence
+// is no sign: many servers do not know them.
 func (s *sight) silent() []residency.Reason {
-	type key struct{ resolver, typ string }
+	type key struct{ resolver, typ, zone string }
 	answered := map[key]bool{}
-	counts := map[string]bool{} // resolver: true when it counts or may
+	counts := map[string]bool{}  // resolver: true when it counts or may
+	reached := map[string]bool{} // resolver: by delegation
 	for _, o := range s.facts.Looks {
+		reached[o.Resolver] = reached[o.Resolver] || len(o.Path) > 0
 		if o.Answered() {
-			answered[key{o.Resolver, o.Type}] = true
+			answered[key{o.Resolver, o.Type, ""}] = true
+			for _, d := range o.Path {
+				answered[key{o.Resolver, o.Type, d.Zone}] = true
+			}
 			counts[o.Resolver] = counts[o.Resolver] || o.Meets()
 		}
 	}
 	var why []residency.Reason
 	for _, o := range s.facts.Looks {
+		if !slices.Contains(s.facts.Types, o.Type) {
+			continue
+		}
 		if slices.Contains(s.facts.Degraded, o.Resolver) && !counts[o.Resolver] {
 			why = append(why, residency.ReasonNotTailored)
 			continue
 		}
 		may, spoke := counts[o.Resolver]
-		if !answered[key{o.Resolver, o.Type}] && (may || !spoke) {
+		heard := answered[key{o.Resolver, o.Type, ""}]
+		if reached[o.Resolver] && !o.Answered() {
+			heard = len(o.Path) > 0 && answered[key{o.Resolver, o.Type, o.Path[len(o.Path)-1].Zone}]
+		}
+		if !heard && (may || !spoke) {
 			why = append(why, failureOf(o))
 		}
 	}

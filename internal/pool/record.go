@@ -64,11 +64,12 @@ func Gather(looks []residency.Observation) *Drawn {
 
 // Add takes in the draws among the looks of one endpoint, which may be in any
 // order but must be later than those added before, and returns how many there
-// were. Looks that gave no answer, or were not about their market, are none.
+// were. Looks that gave no answer, or were not about their market, are none, nor
+// are those at service records (HTTPS, MX, SRV), which put several questions.
 func (d *Drawn) Add(looks []residency.Observation) int {
 	order := make([]*residency.Observation, 0, len(looks))
 	for i := range looks {
-		if looks[i].Meets() {
+		if looks[i].Meets() && (looks[i].Type == "A" || looks[i].Type == "AAAA") {
 			order = append(order, &looks[i])
 		}
 	}

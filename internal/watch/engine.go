@@ -31,9 +31,10 @@ type Observer interface {
 	Probe(ctx context.Context, q residency.Question) []residency.ResolverStatus
 
 	// Observe puts every question to every server and hands each observation
-	// to done, one at a time, in any order. Every (question, server) gets one:
-	// what failed, or was not asked because ctx ended, is an observation with
-	// a failure.
+	// to done, one at a time, in any order. Every (question, server) gets at
+	// least one: what failed, or was not asked because ctx ended, is an
+	// observation with a failure. Where a server is many (all the servers that
+	// a delegation leads to), those of one question come one after the other.
 	Observe(ctx context.Context, questions []residency.Question, done func(residency.Observation))
 }
 
@@ -49,7 +50,7 @@ type Engine struct {
 	Claims    []residency.Claim
 	Endpoints []residency.Endpoint
 	Markets   []residency.Market
-	Types     []string // record types; A and AAAA when empty
+	Types     []string // record types to ask of endpoints that state none; A and AAAA when empty
 
 	// Header holds what the run says of its origin: Version, ConfigSHA256,
 	// Notice, Notices, Datasets, Missing. The other fields are filled in.
@@ -97,18 +98,29 @@ func (e *Engine) Run(ctx context.Context) residency.Run {
 // observe probes the resolvers and puts all questions, gathered by endpoint.
 func (e *Engine) observe(ctx context.Context, run *residency.Run, questions []residency.Question) map[string][]residency.Observation {
 	byEndpoint := map[string][]residency.Observation{}
+	for _, ep := range e.Endpoints {
+		if ep.Address.IsValid() && slices.ContainsFunc(e.Markets, func(m residency.Market) bool { return e.covered(ep, m.Code) }) {
+			byEndpoint[ep.Key()] = nil // nothing is asked about an address
+		}
+	}
 	if len(questions) == 0 {
 		return byEndpoint
 	}
 	run.Resolvers = e.Observer.Probe(ctx, probeQuestion(questions))
 	run.Notices = append(slices.Clone(run.Notices), resolverNotices(run.Resolvers)...)
 	total, done := len(questions)*len(run.Resolvers), 0
+	var last residency.Question
+	var resolver string
 	for _, q := range questions {
 		byEndpoint[q.Endpoint.Key()] = nil // a round even if nothing comes back
 	}
 	e.Observer.Observe(ctx, questions, func(o residency.Observation) {
 		key := o.Endpoint.Key()
 		byEndpoint[key] = append(byEndpoint[key], o)
+		if o.Question == last && o.Resolver == resolver {
+			return // another server of the same look
+		}
+		last, resolver = o.Question, o.Resolver
 		done++
 		if e.Progress != nil {
 			e.Progress(done, total)
@@ -146,7 +158,7 @@ func (e *Engine) questions() []residency.Question {
 				subnets = []residency.ClientSubnet{{}}
 			}
 			for _, s := range subnets {
-				for _, typ := range e.types() {
+				for _, typ := range ep.Types(e.types()) {
 					list = append(list, residency.Question{Endpoint: ep, Market: m.Code, Subnet: s, Type: typ})
 				}
 			}
@@ -171,6 +183,9 @@ func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run
 	at, lost := run.At, degraded(run.Resolvers)
 	slices.SortStableFunc(looks, compareLooks)
 	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: map[netip.Addr]residency.Location{}}
+	if ep.Address.IsValid() {
+		r.Locations[ep.Address] = e.Locator.Locate(ep.Address, at)
+	}
 	for _, o := range looks {
 		for _, a := range o.Addresses {
 			if _, known := r.Locations[a.Address]; !known {
@@ -178,10 +193,10 @@ func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run
 			}
 		}
 	}
-	drawn := e.drawnOf(ep, looks)
+	drawn, needed := e.drawnOf(ep, looks), residency.Needed(ep.Types(e.types()))
 	for _, m := range e.Markets {
 		records := drawn.Of(m.Code)
-		f := policy.Facts{Endpoint: ep, Market: m, Types: e.types(), Locations: r.Locations, At: at, Degraded: lost}
+		f := policy.Facts{Endpoint: ep, Market: m, Types: needed, Locations: r.Locations, At: at, Degraded: lost}
 		for _, o := range looks {
 			if o.Market == m.Code {
 				f.Looks = append(f.Looks, o)
@@ -190,7 +205,7 @@ func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run
 		for _, c := range e.Claims {
 			if c.Covers(ep, m.Code) {
 				cell := policy.Judge(c, f)
-				cell.Pool = poolOf(records, m, e.types(), cell)
+				cell.Pool = poolOf(records, m, needed, cell)
 				r.Cells = append(r.Cells, cell)
 			}
 		}
