@@ -73,7 +73,8 @@ type Resolve struct {
 	Tries            int
 	InFlight         int // questions open at one server at a time
 	MaxChain         int
-	SubnetsPerMarket int // to choose for a market that names none
+	SubnetsPerMarket int      // to choose for a market that names none
+	Types            []string // record types to ask of endpoints that state none
 	Pool             Pool
 }
 
@@ -92,13 +93,14 @@ type Pool struct {
 // Server is one DNS server.
 type Server struct {
 	Name          string
-	Addresses     []string // host:port; empty for a System server
+	Addresses     []string // host:port; empty for a System or an Iterative server
 	Learns        string   // what its operator learns, in plain words
 	PassesSubnets bool
 	Authoritative bool
 	StandsIn      []residency.Country
-	System        bool // the resolvers of this machine
-	Default       bool // not named in the file: one of DefaultServers
+	System        bool       // the resolvers of this machine
+	Iterative     *Iterative // all servers that are found from the root; nil: not
+	Default       bool       // not named in the file: one of DefaultServers
 }
 
 // Geo is what to know about where an address is.

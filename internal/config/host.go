@@ -46,7 +46,7 @@ func hostName(text string) (host, why, hint string) {
 // notHost recognises what people write in place of a host name.
 func notHost(text string) (why, hint string) {
 	if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return "is an address, not a host name", "endpoints are names for now; to locate an address use `residency locate`"
+		return "is an address, not a host name", fmt.Sprintf("write it as { address = %q }", strings.Trim(text, "[]"))
 	}
 	if strings.Contains(text, "://") || strings.Contains(text, "/") {
 		whole := text

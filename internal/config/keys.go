@@ -141,7 +141,10 @@ func serviceTable() *table {
 
 func endpointTable() *table {
 	return &table{name: "endpoint", keys: []key{
-		{name: "host", kind: kText, need: true, doc: "Host name that user data is sent to.", alias: []string{"name", "hostname", "url"}},
+		{name: "host", kind: kText, doc: "Host name that user data is sent to.", alias: []string{"name", "hostname"}},
+		{name: "address", kind: kText, doc: "In place of host: an IP address that user data is sent to. It is located and judged as it is; nothing is asked of the DNS.", alias: []string{"ip", "addr"}},
+		{name: "url", kind: kText, doc: "In place of host: a URL, of which the host and the port are used.", alias: []string{"uri", "link"}},
+		{name: "records", kind: kTexts, oneOf: ownTypes(), doc: "Record types that lead to the service, in place of the usual ones: \"MX\" for the mail of a domain, \"SRV\" for a name such as _xmpp-server._tcp.example.com.", alias: []string{"record", "types", "type"}},
 		{name: "role", kind: kText, oneOf: residency.RoleNames(), doc: "origin (default) and api take user data; push keeps a connection to the device; cdn is a declared content delivery edge; httpdns hands out addresses over HTTP and so bypasses the DNS."},
 		{name: "retired", kind: kDay, doc: "Day from which the vendor no longer uses the host. It is still looked at."},
 		{name: "note", kind: kText, doc: "Anything for people.", alias: []string{"notes", "comment"}},

@@ -10,6 +10,7 @@ func resolveTable() *table {
 		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at one server at a time. Default 64.", alias: []string{"concurrency"}},
 		{name: "max_chain", kind: kNumber, min: 1, max: 64, doc: "Aliases (CNAME, DNAME) to follow. Default 16."},
 		{name: "subnets_per_market", kind: kNumber, min: 1, max: 64, doc: "Client subnets to choose for a market that names none. Default 3."},
+		{name: "types", kind: kTexts, oneOf: recordTypes(), doc: "Record types to ask for. Default A, AAAA and HTTPS: HTTPS records can name further hosts that web clients connect to, and nothing depends on their being answered.", alias: []string{"type", "records"}},
 		{name: "pool", kind: kTable, of: poolTable(), doc: "How far to ask again for addresses that the first answer did not show."},
 	}}
 }
@@ -27,7 +28,7 @@ func poolTable() *table {
 }
 
 func serverTable() *table {
-	return &table{name: "server", keys: []key{
+	return &table{name: "server", keys: append([]key{
 		{name: "name", kind: kText, need: true, doc: "Name shown with every answer.", alias: []string{"id"}},
 		{name: "addresses", kind: kTexts, doc: "IP addresses, with a port where it is not 53; the first that answers is used.", alias: []string{"address", "addr", "ip", "host"}},
 		{name: "learns", kind: kText, doc: "What the operator of the server learns from being asked, in plain words."},
@@ -35,7 +36,7 @@ func serverTable() *table {
 		{name: "authoritative", kind: kFlag, doc: "True if it is a vendor's own name server."},
 		{name: "stands_in", kind: kTexts, doc: "Markets in which the server stands, so that its answers are meant for them."},
 		{name: "system", kind: kFlag, doc: "True for the resolvers of this machine, in place of addresses."},
-	}}
+	}, iterativeKeys()...)}
 }
 
 func geoTable() *table {

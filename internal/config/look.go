@@ -16,6 +16,7 @@ func (a *assembly) resolve(s section) {
 		InFlight:         s.number("in_flight", 64),
 		MaxChain:         s.number("max_chain", 16),
 		SubnetsPerMarket: s.number("subnets_per_market", 3),
+		Types:            types(s),
 		Pool:             pool(s.section("pool")),
 	}
 	names, addrs := map[string]pos{}, map[string]pos{}
@@ -67,15 +68,17 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 		addrs[addr] = it.pos
 		srv.Addresses = append(srv.Addresses, addr)
 	}
+	srv.Iterative = a.iterative(s)
 	if s.has("stands_in") {
 		srv.StandsIn = a.marketList(s, "stands_in")
 	}
 	v := s.value("addresses")
 	switch {
+	case srv.Iterative != nil:
 	case srv.System && s.has("addresses"):
 		s.wrong("addresses", "a server with system = true has no addresses", "the resolvers of this machine are asked")
 	case !srv.System && !s.has("addresses"):
-		a.refer(s.n.pos, s.at("addresses"), "missing", `such as addresses = ["8.8.8.8"], or system = true for the resolvers of this machine`)
+		a.refer(s.n.pos, s.at("addresses"), "missing", `such as addresses = ["8.8.8.8"], or system = true for the resolvers of this machine, or iterative = true to begin at the root`)
 	case !srv.System && v != nil && len(v.items) == 0:
 		s.wrong("addresses", "names no address", "")
 	}

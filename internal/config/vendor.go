@@ -103,7 +103,10 @@ type endpointList struct {
 // add adds a host with all that is known of it.
 func (e *endpointList) add(it item, key string, ep residency.Endpoint) {
 	e.tried++
-	host, why, hint := hostName(it.text)
+	host, why, hint := ep.Address.String(), "", ""
+	if !ep.Address.IsValid() {
+		host, why, hint = hostName(it.text)
+	}
 	if why != "" {
 		e.a.ps.add(it.pos, key, quote(it.text)+" "+why, hint)
 		return
@@ -117,22 +120,22 @@ func (e *endpointList) add(it item, key string, ep residency.Endpoint) {
 	e.list = append(e.list, ep)
 }
 
-// addTable adds a host that is written as a table.
+// addTable adds an endpoint that is written as a table.
 func (e *endpointList) addTable(s section) {
-	v := s.value("host")
-	if v == nil {
+	ep := e.base
+	it, key, ok := e.kind(s, &ep)
+	if !ok {
 		e.tried++ // reported already
 		return
 	}
-	ep := e.base
 	if r := s.text("role"); r != "" {
 		ep.Role, _ = residency.ParseRole(r)
 	}
 	if ep.RetiredOn = s.date("retired"); !ep.RetiredOn.IsZero() {
 		ep.Retired = ep.RetiredOn.Start(e.a.cfg.Organisation.Location)
 	}
-	ep.Note, ep.Source = s.text("note"), s.text("source")
-	e.add(item{v.text, v.pos}, s.at("host"), ep)
+	ep.Note, ep.Source, ep.Records = s.text("note"), s.text("source"), records(s)
+	e.add(it, key, ep)
 }
 
 // addFile adds the hosts of a file: one a line, # begins a comment.
