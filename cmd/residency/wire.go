@@ -79,10 +79,21 @@ func (e *env) resolver(cfg config.Resolve) (*resolve.Resolver, error) {
 		}
 		r.Servers = append(r.Servers, resolve.Server{
 			Name: s.Name, Addresses: addresses, PassesSubnets: s.PassesSubnets,
-			Authoritative: s.Authoritative, StandsIn: s.StandsIn,
+			Authoritative: s.Authoritative, StandsIn: s.StandsIn, Iterative: iterative(s.Iterative),
 		})
 	}
 	return r, nil
+}
+
+// iterative makes a server that is found from the root.
+func iterative(c *config.Iterative) *resolve.Iterative {
+	if c == nil {
+		return nil
+	}
+	return &resolve.Iterative{
+		Roots: c.Roots, Port: c.Port, Minimise: c.Minimise, AllowSpecial: c.AllowSpecial,
+		Sample: c.Sample, SubnetLabels: c.SubnetLabels, LookQueries: c.LookQueries, RunQueries: c.RunQueries,
+	}
 }
 
 // systemServers reads the resolvers of this machine.
@@ -112,7 +123,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, when)
 	return &watch.Engine{
 		Observer: h.resolver, Locator: h.geo.locator,
-		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets,
+		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,
 		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
 			Version: buildVersion(), ConfigSHA256: h.cfg.SHA256, Notice: h.cfg.Organisation.Notice,

@@ -186,6 +186,11 @@ func (s *Scenario) writeClaims(w *writer) {
 }
 
 func (s *Scenario) writeServers(w *writer, n *Net) {
+	w.line("# The names of a scenario have addresses and aliases only, so HTTPS records are")
+	w.line("# not asked for.")
+	w.line("[resolve]")
+	w.list("types", []string{"A", "AAAA"})
+	w.line("")
 	w.line("# Whom to ask. Only a server that passes client subnets on answers for a market;")
 	w.line("# another one answers for the place it stands in.")
 	for i, r := range n.Servers {
