@@ -85,14 +85,14 @@ func (h *host) add(judged residency.JudgedAddress, loc residency.Location, marke
 		a := &h.addresses[i]
 		if a.addr == judged.Address {
 			a.markets = a.markets.With(market)
-			a.in = a.in.Union(loc.Countries)
+			a.in = a.in.Union(loc.Left())
 			a.grade = min(a.grade, judged.Grade)
 			return
 		}
 	}
 	h.addresses = append(h.addresses, address{
 		addr:    judged.Address,
-		in:      loc.Countries,
+		in:      loc.Left(),
 		region:  loc.Region,
 		grade:   judged.Grade,
 		markets: residency.CountriesOf(market),

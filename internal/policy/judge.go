@@ -20,6 +20,10 @@ type Facts struct {
 	Locations map[netip.Addr]residency.Location
 	At        time.Time
 
+	// Surveys are those of delays in this run. Where delays were asked for and
+	// none can be believed, that is a reason of what cannot be told.
+	Surveys []residency.Survey
+
 	// Degraded names the resolvers that are declared to pass client subnets
 	// on and did not when they were asked before the run. Their answers are
 	// about no market, and could have been.
@@ -62,6 +66,10 @@ func placeAll(c residency.Claim, f Facts, s *sight) []residency.JudgedAddress {
 			Counts: p.Counts, Tailoring: seen.tailoring, Resolvers: sortedKeys(seen.resolvers),
 		}
 		seen.suspected = p.Suspected
+		if p.Side == residency.SideUnknown && loc.Veto == "" && residency.Distrusted(f.Surveys, addr) {
+			a.Reasons = append(slices.Clone(a.Reasons), residency.ReasonRTTUntrusted)
+			slices.Sort(a.Reasons)
+		}
 		if !seen.ofMarket {
 			// Seen from here, not by the market's users: shown, no more.
 			a.Counts = false

@@ -80,7 +80,7 @@ func outsideCountries(cell residency.Cell, locations map[netip.Addr]residency.Lo
 	var s residency.Countries
 	for _, a := range cell.Addresses {
 		if a.Side == residency.SideOutside && a.Counts {
-			s = s.Union(locations[a.Address].Countries)
+			s = s.Union(locations[a.Address].Left())
 		}
 	}
 	return s

@@ -31,7 +31,7 @@ func flows(run *residency.Run) []flow {
 	for round, cell := range cells(run) {
 		here := make(map[key]bool)
 		for _, a := range cell.Addresses {
-			set := round.Locations[a.Address].Countries
+			set := round.Locations[a.Address].Left()
 			for c := range set.All() {
 				k := key{cell.Market, c, set.Len() == 1}
 				f := byKey[k]

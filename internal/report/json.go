@@ -113,6 +113,7 @@ type jsonAddress struct {
 	DecidedBy  residency.Decision  `json:"decided_by"`
 	Conflict   bool                `json:"conflict"`
 	Missing    []string            `json:"missing"`
+	Excluded   residency.Countries `json:"excluded,omitzero"` // of countries: too far away for the delay measured
 	Assertions []jsonAssertion     `json:"assertions"`
 }
 
@@ -122,6 +123,7 @@ type jsonAssertion struct {
 	Lineage string              `json:"lineage"`
 	In      residency.Countries `json:"in"`
 	NotIn   residency.Countries `json:"not_in"`
+	Proven  residency.Countries `json:"proven,omitzero"` // of not_in: too far even for light in a vacuum
 	Region  string              `json:"region"`
 	Prefix  string              `json:"prefix"`
 	Stale   bool                `json:"stale"`
@@ -150,6 +152,7 @@ type jsonHead struct {
 	Datasets  []jsonDataset  `json:"datasets"`
 	Missing   []string       `json:"missing"`
 	Resolvers []jsonResolver `json:"resolvers"`
+	Surveys   []jsonSurvey   `json:"surveys"`
 	Notices   []string       `json:"notices"`
 }
 
@@ -249,7 +252,7 @@ func headOf(run *residency.Run) jsonHead {
 			Looks: looks, Failed: failed,
 		},
 		Datasets: []jsonDataset{}, Missing: some(run.Missing),
-		Resolvers: []jsonResolver{}, Notices: some(run.Notices),
+		Resolvers: []jsonResolver{}, Surveys: surveysOf(run), Notices: some(run.Notices),
 	}
 	if run.Simulated {
 		head.Run.SimulatedAt = &run.At
@@ -308,6 +311,7 @@ func addressOf(round *residency.Round, cell *residency.Cell, a residency.JudgedA
 		Address: a.Address, Countries: at.Countries, Region: at.Region, Side: a.Side, Grade: a.Grade,
 		Reasons: some(a.Reasons), Counts: a.Counts, Tailoring: a.Tailoring, Resolvers: some(a.Resolvers),
 		DecidedBy: at.Decision, Conflict: at.Conflict, Missing: some(at.Missing), Assertions: []jsonAssertion{},
+		Excluded: at.Countries.Intersect(at.Excluded),
 	}
 	seen := sightings(round, cell.Market, a.Address)
 	out.Chain = []residency.Link{}
@@ -325,7 +329,7 @@ func addressOf(round *residency.Round, cell *residency.Cell, a residency.JudgedA
 
 func assertionOf(said residency.Assertion) jsonAssertion {
 	a := jsonAssertion{
-		Source: said.Source, Class: said.Class, Lineage: said.Lineage, In: said.In, NotIn: said.NotIn,
+		Source: said.Source, Class: said.Class, Lineage: said.Lineage, In: said.In, NotIn: said.NotIn, Proven: said.Proven,
 		Region: said.Region, Prefix: prefix(said.Prefix), Stale: said.Stale, Note: said.Note,
 	}
 	if said.Dataset != nil {
@@ -341,30 +345,6 @@ func lookOf(o *residency.Observation) jsonLook {
 		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
 		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At,
 	}
-}
-
-// sighting is one look that showed an address, with the TTL it had there.
-type sighting struct {
-	look *residency.Observation
-	ttl  uint32
-}
-
-// sightings returns the looks from a market that showed an address, in order.
-func sightings(round *residency.Round, market residency.Country, addr netip.Addr) []sighting {
-	var list []sighting
-	for i := range round.Observations {
-		o := &round.Observations[i]
-		if o.Market != market {
-			continue
-		}
-		for _, a := range o.Addresses {
-			if a.Address == addr {
-				list = append(list, sighting{o, a.TTL})
-				break
-			}
-		}
-	}
-	return list
 }
 
 // prefix writes a prefix, "" for none.

@@ -170,6 +170,9 @@ func appendAssertion(b []byte, a *residency.Assertion) []byte {
 	b = appendString(append(b, `,"lineage":`...), a.Lineage)
 	b = appendCountries(append(b, `,"in":`...), a.In)
 	b = appendCountries(append(b, `,"not_in":`...), a.NotIn)
+	if !a.Proven.Empty() {
+		b = appendCountries(append(b, `,"proven":`...), a.Proven)
+	}
 	b = appendString(append(b, `,"region":`...), a.Region)
 	b = appendPrefix(append(b, `,"prefix":"`...), a.Prefix)
 	b = strconv.AppendBool(append(b, `","stale":`...), a.Stale)

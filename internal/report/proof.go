@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"residency/internal/residency"
 )
@@ -179,88 +178,6 @@ func answered(looks []*residency.Observation) section {
 	return s
 }
 
-// located is what all sources say of one address; side is nil for a bare one.
-func located(l residency.Location, side *residency.JudgedAddress) section {
-	s := section{Title: "Where " + l.Address.String() + " is", Header: []string{"source", "what it is", "says", "matched", "data of"}}
-	s.Facts = append(s.Facts, fact{"place", l.Countries.Names()})
-	if l.Region != "" {
-		s.Facts = append(s.Facts, fact{"provider region", clean(l.Region)})
-	}
-	s.Facts = append(s.Facts, fact{"how it was decided", l.Decision.Words()})
-	if side != nil {
-		words := side.Side.Words()
-		if len(side.Reasons) > 0 {
-			words += ": " + reasonWords(side.Reasons)
-		}
-		if !side.Counts {
-			words += " (does not count)"
-		}
-		s.Facts = append(s.Facts, fact{"towards the promise", words}, fact{"how sure", side.Grade.Words()},
-			fact{"shown by", clean(strings.Join(side.Resolvers, ", "))})
-	}
-	for _, a := range l.Assertions {
-		s.Rows = append(s.Rows, assertionRow(a))
-	}
-	if l.Conflict {
-		s.Lines = append(s.Lines, "The sources name different places. All of them are kept and shown.")
-	}
-	for _, m := range l.Missing {
-		s.Lines = append(s.Lines, "Not available: "+clean(m)+".")
-	}
-	return s
-}
-
-func assertionRow(a residency.Assertion) []string {
-	says := a.In.Names()
-	if a.In.Empty() && !a.NotIn.Empty() {
-		says = "not in " + a.NotIn.Names()
-	}
-	if a.Region != "" {
-		says += " (" + a.Region + ")"
-	}
-	if n := a.NotIn.Len(); a.In.Empty() && n > 8 {
-		says = fmt.Sprintf("not in any of %d countries, too far away", n)
-	}
-	if a.In.Empty() && a.NotIn.Empty() {
-		says = "no single place"
-		if a.Class == residency.ClassRTT {
-			says = "nothing"
-		}
-	}
-	if a.Note != "" {
-		says += "; " + a.Note
-	}
-	if a.Stale {
-		says += "; too old to clear anything"
-	}
-	row := []string{a.Source, a.Class.Words(), says, prefix(a.Prefix), ""}
-	if a.Dataset != nil {
-		row[4] = isoDay(a.Dataset.Built) + " " + shortHash(a.Dataset.SHA256)
-	}
-	for i := range row {
-		if row[i] = clean(row[i]); row[i] == "" {
-			row[i] = markNothing
-		}
-	}
-	return row
-}
-
-// isoDay writes a day in a table, where it must not be broken up.
-func isoDay(t time.Time) string {
-	if t.IsZero() {
-		return "undated"
-	}
-	return t.Format(time.DateOnly)
-}
-
-// shortHash is enough of a hash to tell data sets apart at sight.
-func shortHash(h string) string {
-	if kind, rest, ok := strings.Cut(h, ":"); ok {
-		return kind + ":" + rest[:min(10, len(rest))]
-	}
-	return h[:min(12, len(h))]
-}
-
 // judged is the verdict with all that it rests on.
 func judged(run *residency.Run, claim residency.Claim, cell *residency.Cell) section {
 	s := section{Title: "What follows", Facts: []fact{
@@ -309,6 +226,7 @@ var remedies = map[residency.Reason]string{
 	residency.ReasonRegionNotShown: "A provider's list that shows the region.",
 	residency.ReasonNotTailored:    "A name server that passes client subnets on, or one that stands in the market.",
 	residency.ReasonNoAddress:      "An answer with an address, or a line that says the name is retired.",
+	residency.ReasonRTTUntrusted:   "Delays that can be believed: see the note above on those measured.",
 	residency.ReasonIntercepted:    "A path to the name servers on which nobody answers in their place.",
 	"nxdomain":                     "An answer with an address, or a line that says the name is retired.",
 }
@@ -321,7 +239,7 @@ func changes(claim residency.Claim, round *residency.Round, cell *residency.Cell
 		for _, a := range cell.Addresses {
 			if a.Side == residency.SideOutside {
 				s.Lines = append(s.Lines, fmt.Sprintf("%s no longer among the answers, or shown by independent sources to be in an approved place and not in %s.",
-					a.Address, round.Locations[a.Address].Countries.Names()))
+					a.Address, round.Locations[a.Address].Left().Names()))
 			}
 		}
 		if !claim.Due.IsZero() {

@@ -114,7 +114,7 @@ func claimsByID(run *residency.Run) map[string]residency.Claim {
 // outside, and those of all others.
 func places(round *residency.Round, cell *residency.Cell) (outside, other residency.Countries) {
 	for _, a := range cell.Addresses {
-		where := round.Locations[a.Address].Countries
+		where := round.Locations[a.Address].Left()
 		if a.Side == residency.SideOutside {
 			outside = outside.Union(where)
 		} else {

@@ -196,7 +196,7 @@ func hostName(c residency.Claim, cell *residency.Cell) string {
 func where(round *residency.Round, cell *residency.Cell) string {
 	var outside, other []string
 	for _, a := range cell.Addresses {
-		names := round.Locations[a.Address].Countries.Names()
+		names := round.Locations[a.Address].Left().Names()
 		list := &other
 		if a.Side == residency.SideOutside {
 			list = &outside

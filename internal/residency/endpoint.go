@@ -88,6 +88,18 @@ type Endpoint struct {
 	Where  string // "config.toml:88", for hints that name a line
 }
 
+// TCPPort returns the port that users connect to: the endpoint's own, else that
+// of mail for what is reached by MX records alone, else that of HTTPS.
+func (e Endpoint) TCPPort() uint16 {
+	switch {
+	case e.Port != 0:
+		return e.Port
+	case e.Records == "MX":
+		return 25
+	}
+	return 443
+}
+
 // Key identifies the endpoint among all: vendor, service and host.
 func (e Endpoint) Key() string { return e.Vendor + "/" + e.Service + "/" + e.Host }
 

@@ -94,3 +94,14 @@ type Location struct {
 	// them could have dissented, so nothing is inside while one is missing.
 	Missing []string
 }
+
+// Left returns the countries that are left when a measured delay has taken its
+// away: where the address can be, as far as is known. When none would be left,
+// the delay and the sources contradict each other, and it is all that the
+// sources name.
+func (l Location) Left() Countries {
+	if left := l.Countries.Minus(l.Excluded); !left.Empty() {
+		return left
+	}
+	return l.Countries
+}

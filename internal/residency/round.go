@@ -33,6 +33,7 @@ type Run struct {
 	Datasets  []Dataset
 	Missing   []string // configured sources that could not be loaded, with the reason
 	Resolvers []ResolverStatus
+	Surveys   []Survey // of delays; empty when none were asked for
 	Notices   []string // what the user must know before the results, in plain words
 	Rounds    []Round
 	Claims    []ClaimStanding

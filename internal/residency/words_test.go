@@ -55,6 +55,12 @@ func everySentence() map[string]string {
 	} {
 		all[fmt.Sprintf("pool %d %s", p.Draws, p.Pattern)] = p.Words()
 	}
+	for _, v := range []Survey{
+		{Vantage: "Pune", Reason: ReasonRTTUntrusted, Why: "no far host answered"}, {Vantage: "Pune", Targets: 1, Answered: 1},
+		{Vantage: "Pune", Targets: 4, Answered: 2, WhyNot6: "no far host answered over IPv6"}, {Vantage: "Pune", WhyNot4: "no far host answered over IPv4"},
+	} {
+		all[fmt.Sprintf("survey %q %q %q", v.Why, v.WhyNot4, v.WhyNot6)] = v.Words()
+	}
 	for _, l := range Limits() {
 		all["limit "+l] = l
 	}
