@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,4 +205,41 @@ func BenchmarkJSON(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*651), "ns/cell")
+}
+
+// TestExplainDelegation: how a server was found, its own name, and an address
+// that is a hint are in the proof and in the JSON; an endpoint that is an
+// address says why nothing was asked.
+func TestExplainDelegation(t *testing.T) {
+	t.Parallel()
+	run, claim, round, cell := found()
+	round.Observations = slices.Clone(round.Observations)
+	for i := range round.Observations {
+		o := &round.Observations[i]
+		o.Path = []residency.Delegation{
+			{Zone: ".", Server: "a.root-servers.net", Address: "198.41.0.4:53"},
+			{Zone: "mi.com", Server: "ns4.dnsv5.com", Address: o.Server},
+		}
+		o.Type, o.Addresses = "HTTPS", slices.Clone(o.Addresses)
+		for j := range o.Addresses {
+			o.Addresses[j].Hint = true
+		}
+	}
+	text := explain(t, run, claim, round, cell, Options{Width: 120})
+	for _, want := range []string{"How the name servers were found", "a.root-servers.net", "198.41.0.4:53", "ns4.dnsv5.com", "HTTPS hint"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the proof does not say %q:\n%s", want, text)
+		}
+	}
+	run.Rounds = []residency.Round{round}
+	out := write(t, "json", run)
+	for _, want := range []string{`"path":[{"zone":".","server":"a.root-servers.net","address":"198.41.0.4:53"}`, `"hint":true`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the JSON lacks %s", want)
+		}
+	}
+	cell.Endpoint.Address, round.Observations = cell.Addresses[0].Address, nil
+	if text := explain(t, run, claim, round, cell, Options{Width: 120}); !strings.Contains(text, "it is judged as it is") {
+		t.Errorf("the proof of an address:\n%s", text)
+	}
 }

@@ -110,6 +110,7 @@ type jsonAddress struct {
 	Counts     bool                `json:"counts"`
 	Tailoring  residency.Tailoring `json:"tailoring"`
 	Resolvers  []string            `json:"resolvers"`
+	Hint       bool                `json:"hint,omitempty"` // known only as a hint in an HTTPS record
 	DecidedBy  residency.Decision  `json:"decided_by"`
 	Conflict   bool                `json:"conflict"`
 	Missing    []string            `json:"missing"`
@@ -145,6 +146,9 @@ type jsonLook struct {
 	Detail       string              `json:"detail,omitempty"`
 	RTT          float64             `json:"rtt_ms"`
 	At           time.Time           `json:"at"`
+
+	// Path is how the server was found from the root, where it was.
+	Path []residency.Delegation `json:"path,omitempty"`
 }
 
 type jsonHead struct {
@@ -314,12 +318,12 @@ func addressOf(round *residency.Round, cell *residency.Cell, a residency.JudgedA
 		Excluded: at.Countries.Intersect(at.Excluded),
 	}
 	seen := sightings(round, cell.Market, a.Address)
-	out.Chain = []residency.Link{}
+	out.Chain, out.Hint = []residency.Link{}, len(seen) > 0
 	for i, s := range seen {
 		if i == 0 {
 			out.Chain, out.TTL = some(s.look.Chain), s.ttl
 		}
-		out.TTL = min(out.TTL, s.ttl)
+		out.TTL, out.Hint = min(out.TTL, s.ttl), out.Hint && s.hint
 	}
 	for _, said := range at.Assertions {
 		out.Assertions = append(out.Assertions, assertionOf(said))
@@ -336,15 +340,6 @@ func assertionOf(said residency.Assertion) jsonAssertion {
 		a.Dataset = said.Dataset.Name
 	}
 	return a
-}
-
-func lookOf(o *residency.Observation) jsonLook {
-	return jsonLook{
-		Server: o.Server, Resolver: o.Resolver, Transport: o.Transport, Type: o.Type,
-		ClientSubnet: prefix(o.Subnet.Prefix), Returned: prefix(o.Returned), Scope: o.Scope,
-		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
-		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At,
-	}
 }
 
 // prefix writes a prefix, "" for none.

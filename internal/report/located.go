@@ -126,6 +126,7 @@ func shortHash(h string) string {
 type sighting struct {
 	look *residency.Observation
 	ttl  uint32
+	hint bool
 }
 
 // sightings returns the looks from a market that showed an address, in order.
@@ -138,7 +139,7 @@ func sightings(round *residency.Round, market residency.Country, addr netip.Addr
 		}
 		for _, a := range o.Addresses {
 			if a.Address == addr {
-				list = append(list, sighting{o, a.TTL})
+				list = append(list, sighting{o, a.TTL, a.Hint})
 				break
 			}
 		}

@@ -37,7 +37,7 @@ type wire struct {
 func prove(run *residency.Run, claim residency.Claim, round *residency.Round, cell *residency.Cell) proof {
 	p := proof{Title: fmt.Sprintf("%s for users in %s: %s", clean(cell.Endpoint.Host), cell.Market.Name(), cell.Verdict.Words())}
 	looks := looksFrom(round, cell.Market)
-	p.Sections = append(p.Sections, promised(claim), asked(looks, cell), answered(looks))
+	p.Sections = append(p.Sections, promised(claim), asked(looks, cell), reached(looks, cell), answered(looks))
 	for _, a := range worstFirst(cell.Addresses) {
 		p.Sections = append(p.Sections, located(round.Locations[a.Address], &a))
 	}
@@ -128,7 +128,7 @@ func asked(looks []*residency.Observation, cell *residency.Cell) section {
 		if o.Failure != "" {
 			answer = o.Failure.Words()
 		}
-		s.Rows = append(s.Rows, []string{o.Type, clean(o.Resolver + " " + o.Server + " " + o.Transport), sent, back, clean(answer),
+		s.Rows = append(s.Rows, []string{o.Type, serverOf(o), sent, back, clean(answer),
 			fmt.Sprintf("%s, %.1f ms", o.At.UTC().Format("2006-01-02 15:04:05Z"), float64(o.RTT.Microseconds())/1000)})
 		line := o.Tailoring.Words()
 		if o.TailoringWhy != "" {
@@ -169,7 +169,7 @@ func answered(looks []*residency.Observation) section {
 	}
 	for _, o := range looks {
 		for _, a := range o.Addresses {
-			add(a.Owner, o.Type, a.Address.String(), a.TTL)
+			add(a.Owner, recordOf(o, a), a.Address.String(), a.TTL)
 		}
 	}
 	if len(s.Rows) == 0 && len(looks) > 0 {
