@@ -62,8 +62,8 @@ func TestSurveyInJSON(t *testing.T) {
 		t.Error("no JSON")
 	}
 	for _, want := range []string{
-		`"surveys":[{"vantage":"Seoul","at":null,"targets":3,"answered":2,"trusted":true,"reason":"","why_not_ipv4":"","why_not_ipv6":"no far host answered over IPv6"`,
-		`{"vantage":"Pune","at":null,"targets":0,"answered":0,"trusted":false,"reason":"rtt-untrusted"`,
+		`"surveys":[{"vantage":"Seoul","at":null,"targets":3,"answered":2,"left_out":0,"trusted":true,"reason":"","why_not_ipv4":"","why_not_ipv6":"no far host answered over IPv6"`,
+		`{"vantage":"Pune","at":null,"targets":0,"answered":0,"left_out":0,"trusted":false,"reason":"rtt-untrusted"`,
 		`"excluded":["DE"],"assertions":[`, `"not_in":["DE","US"],"proven":["US"],"region":""`,
 	} {
 		if !strings.Contains(b.String(), want) {

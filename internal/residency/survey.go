@@ -13,6 +13,7 @@ type Survey struct {
 	At       time.Time
 	Targets  int // addresses, each with a port, that were to be measured
 	Answered int // of them, refusals included
+	LeftOut  int // of them, not measured: there were too many
 
 	// Reason is ReasonRTTUntrusted when no delay of it can be believed, and Why
 	// says in plain words why not. WhyNot4 and WhyNot6 say why those to
@@ -34,9 +35,12 @@ func (s Survey) Distrusts(addr netip.Addr) bool {
 // Words says in one plain sentence what came of the survey.
 func (s Survey) Words() string {
 	if s.Reason != "" {
-		return fmt.Sprintf("the delays measured from %s are not used: %s", s.Vantage, s.Why)
+		return fmt.Sprintf("the delays measured from %s are not used (%s): %s", s.Vantage, s.Reason, s.Why)
 	}
 	text := fmt.Sprintf("delays were measured from %s, and the calibration held: of %s, %d answered", s.Vantage, Plural(s.Targets, "port"), s.Answered)
+	if s.LeftOut > 0 {
+		text += fmt.Sprintf(", and %d were left out", s.LeftOut)
+	}
 	switch {
 	case s.WhyNot6 != "":
 		text += "; those to IPv6 addresses are not used: " + s.WhyNot6

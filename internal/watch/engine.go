@@ -38,11 +38,6 @@ type Observer interface {
 	Observe(ctx context.Context, questions []residency.Question, done func(residency.Observation))
 }
 
-// Locator says where an address can be, by data as it is, at a given time.
-type Locator interface {
-	Locate(addr netip.Addr, at time.Time) residency.Location
-}
-
 // Engine checks endpoints against claims.
 type Engine struct {
 	Observer  Observer
@@ -55,6 +50,17 @@ type Engine struct {
 	// Header holds what the run says of its origin: Version, ConfigSHA256,
 	// Notice, Notices, Datasets, Missing. The other fields are filled in.
 	Header residency.Run
+
+	// Hints reads places out of the names that lead to an address; what it says
+	// is kept beside the location and decides nothing. Nil: no hints.
+	Hints Hinter
+
+	// Namer finds the names that addresses have by themselves (PTR), for Hints.
+	// Nil: only the names that led to an address are read.
+	Namer Namer
+
+	// Surveyor measures how far the addresses can be. Nil: nothing is measured.
+	Surveyor Surveyor
 
 	// Pool looks for addresses that the first looks did not show; nil: not.
 	Pool *Pool
@@ -82,9 +88,10 @@ func (e *Engine) Run(ctx context.Context) residency.Run {
 	questions := e.questions()
 	byEndpoint := e.observe(ctx, &run, questions)
 	e.redraw(ctx, &run, questions, byEndpoint)
+	where := e.locate(ctx, &run, byEndpoint)
 	for _, ep := range e.Endpoints {
 		if looks, ok := byEndpoint[ep.Key()]; ok {
-			run.Rounds = append(run.Rounds, e.round(ep, looks, &run))
+			run.Rounds = append(run.Rounds, e.round(ep, looks, &run, where))
 		}
 	}
 	e.stand(&run)
@@ -179,24 +186,14 @@ func (e *Engine) covered(ep residency.Endpoint, market residency.Country) bool {
 }
 
 // round locates and judges what was seen of one endpoint.
-func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run *residency.Run) residency.Round {
+func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run *residency.Run, where *places) residency.Round {
 	at, lost := run.At, degraded(run.Resolvers)
 	slices.SortStableFunc(looks, compareLooks)
-	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: map[netip.Addr]residency.Location{}}
-	if ep.Address.IsValid() {
-		r.Locations[ep.Address] = e.Locator.Locate(ep.Address, at)
-	}
-	for _, o := range looks {
-		for _, a := range o.Addresses {
-			if _, known := r.Locations[a.Address]; !known {
-				r.Locations[a.Address] = e.Locator.Locate(a.Address, at)
-			}
-		}
-	}
+	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: where.all(ep, looks, at)}
 	drawn, needed := e.drawnOf(ep, looks), residency.Needed(ep.Types(e.types()))
 	for _, m := range e.Markets {
 		records := drawn.Of(m.Code)
-		f := policy.Facts{Endpoint: ep, Market: m, Types: needed, Locations: r.Locations, At: at, Degraded: lost}
+		f := policy.Facts{Endpoint: ep, Market: m, Types: needed, Locations: r.Locations, At: at, Degraded: lost, Surveys: run.Surveys}
 		for _, o := range looks {
 			if o.Market == m.Code {
 				f.Looks = append(f.Looks, o)
