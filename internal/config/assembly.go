@@ -20,6 +20,7 @@ type assembly struct {
 	depth   int // of the set being expanded
 	vendors map[string]*vendorEntry
 	rules   map[string]pos // ids of claims and policies
+	wanted  []wantedServer // servers that markets name
 
 	// A market or vendor has no readable name: it may be the one that a claim
 	// refers to, so that no claim is reported as well.
@@ -40,6 +41,8 @@ func (a *assembly) assemble() {
 	a.collectVendors()
 	a.collectClaims()
 	a.resolve(main.section("resolve"))
+	a.network(main.section("network"))
+	a.vantages()
 	a.geo(main.section("geo"))
 	a.alert(main.section("alert"))
 	a.enough()
@@ -97,7 +100,7 @@ func (a *assembly) location(s section, other *time.Location) *time.Location {
 }
 
 func (a *assembly) schedule(s section) {
-	a.cfg.Schedule = Schedule{Check: a.times(s, "check"), GeoData: a.times(s, "geo_data")}
+	a.cfg.Schedule = Schedule{Check: a.times(s, "check"), GeoData: a.times(s, "geo_data"), Jitter: s.span("jitter", DefaultJitter)}
 }
 
 // times reads cron expressions.
@@ -126,6 +129,7 @@ func (a *assembly) collectMarkets() {
 				continue
 			}
 			m.Subnets, nets = a.subnets(s, m, nets)
+			a.vantage(s, m.Code)
 			a.cfg.Markets = append(a.cfg.Markets, m)
 		}
 	}

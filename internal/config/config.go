@@ -25,6 +25,8 @@ type Config struct {
 	Vendors      []Vendor           // in file order
 	Claims       []residency.Claim  // claims and policies, in file order
 	Resolve      Resolve
+	Network      Network
+	Vantages     []Vantage // markets that are looked at from inside, in file order
 	Geo          Geo
 	Alert        Alert
 
@@ -48,8 +50,9 @@ type Organisation struct {
 
 // Schedule is when the program checks by itself.
 type Schedule struct {
-	Check   []string // cron expressions of five fields, by the organisation's clock; may be empty
-	GeoData []string // when to ask for newer location data, in the same form; may be empty
+	Check   []string      // cron expressions of five fields, by the organisation's clock; may be empty
+	GeoData []string      // when to ask for newer location data, in the same form; may be empty
+	Jitter  time.Duration // longest time, by chance, before a server is asked first in a check of watch
 }
 
 // Vendor is who receives data.
@@ -76,6 +79,9 @@ type Resolve struct {
 	SubnetsPerMarket int      // to choose for a market that names none
 	Types            []string // record types to ask of endpoints that state none
 	Pool             Pool
+	Rate             int  // queries per second that one server gets; 0: the program's default
+	MixCase          bool // ask with the letters of names mixed
+	Controls         Controls
 }
 
 // Pool is how far to ask again for addresses that the first answer to a
@@ -93,7 +99,11 @@ type Pool struct {
 // Server is one DNS server.
 type Server struct {
 	Name          string
-	Addresses     []string // host:port; empty for a System or an Iterative server
+	Addresses     []string // host:port, or with a transport in front; empty for a System or an Iterative server
+	TLSName       string   // whom its certificate must be for; "": the host of the address
+	Bootstrap     []string // IP addresses of a host in Addresses
+	Rate          int      // queries per second; 0: Resolve.Rate
+	InFlight      int      // 0: Resolve.InFlight
 	Learns        string   // what its operator learns, in plain words
 	PassesSubnets bool
 	Authoritative bool

@@ -92,6 +92,7 @@ func rootTable() *table {
 		{name: "claim", kind: kTables, of: claimTable(), doc: "A promise of a vendor: which data may go where, from when on.", alias: []string{"claims", "promise"}},
 		{name: "policy", kind: kTables, of: policyTable(), doc: "A rule of your own (law, contract) about where data may go.", alias: []string{"policies"}},
 		{name: "resolve", kind: kTable, of: resolveTable(), main: true, doc: "Whom to ask for addresses, and how patiently.", alias: []string{"resolver", "dns"}},
+		{name: "network", kind: kTable, of: networkTable(), main: true, doc: "By which way servers are reached.", alias: []string{"net"}},
 		{name: "geo", kind: kTable, of: geoTable(), main: true, doc: "What to know about where an address is."},
 		{name: "alert", kind: kTable, of: alertTable(), main: true, doc: "Who is told.", alias: []string{"alerts", "alerting"}},
 	}}
@@ -110,6 +111,7 @@ func scheduleTable() *table {
 	return &table{name: "schedule", keys: []key{
 		{name: "check", kind: kTextOrTexts, doc: "Times to check, as cron expressions of five fields (minute hour day month weekday) by the organisation's clock.", alias: []string{"cron", "interval", "every"}},
 		{name: "geo_data", kind: kTextOrTexts, doc: "Times at which `residency watch` asks for newer location data, in the same form. Default never.", alias: []string{"data", "update"}},
+		{name: "jitter", kind: kSpan, min: 0, max: 600, doc: "Longest time, taken by chance, before a check of `residency watch` asks a server first, so that not all programs ask at the full minute. Default \"10s\".", alias: []string{"splay"}},
 	}}
 }
 
@@ -118,6 +120,8 @@ func marketTable() *table {
 		{name: "code", kind: kText, need: true, shape: shapeCountry, doc: "ISO 3166-1 code of the country, such as \"SG\".", alias: []string{"id", "country"}},
 		{name: "name", kind: kText, doc: "Name for people. Default the country's English name."},
 		{name: "client_subnets", kind: kTexts, doc: "Networks of users there, at most /24 (IPv4) and /56 (IPv6), that DNS servers are told of. Chosen by the program when left out.", alias: []string{"subnets", "client_subnet", "ecs", "networks"}},
+		{name: "resolvers", kind: kTexts, doc: "Names of the [[resolve.server]]s that questions of this market go to, and no others: servers of a branch office there. Default all that no market names.", alias: []string{"resolver", "servers"}},
+		{name: "proxy", kind: kSecret, doc: "Proxy that stands in the market: env:NAME, file:/path, or a URL such as \"socks5://branch.example:1080\". Questions of this market go through it, over TCP where the server's address names no other transport.", alias: []string{"https_proxy", "http_proxy"}},
 	}}
 }
 

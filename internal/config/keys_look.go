@@ -8,6 +8,9 @@ func resolveTable() *table {
 		{name: "timeout", kind: kSpan, min: 0, max: 60, doc: "How long to wait for one answer. Default \"2s\"."},
 		{name: "tries", kind: kNumber, min: 1, max: 10, doc: "How often to ask before giving up. Default 3.", alias: []string{"retries"}},
 		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at one server at a time. Default 64.", alias: []string{"concurrency"}},
+		{name: "queries_per_second", kind: kNumber, min: 1, max: 1_000_000, doc: "Questions that one server gets in a second, from all markets together. Default 50, and no limit for servers on this machine.", alias: []string{"rate", "qps"}},
+		{name: "mix_case", kind: kFlag, doc: "True to mix capitals and small letters in the names asked for, which makes answers harder to forge. Default false.", alias: []string{"0x20"}},
+		{name: "controls", kind: kTable, of: controlsTable(), doc: "Questions with known answers, which show whether a server and the path to it are to be believed.", alias: []string{"control"}},
 		{name: "max_chain", kind: kNumber, min: 1, max: 64, doc: "Aliases (CNAME, DNAME) to follow. Default 16."},
 		{name: "subnets_per_market", kind: kNumber, min: 1, max: 64, doc: "Client subnets to choose for a market that names none. Default 3."},
 		{name: "types", kind: kTexts, oneOf: recordTypes(), doc: "Record types to ask for. Default A, AAAA and HTTPS: HTTPS records can name further hosts that web clients connect to, and nothing depends on their being answered.", alias: []string{"type", "records"}},
@@ -30,7 +33,11 @@ func poolTable() *table {
 func serverTable() *table {
 	return &table{name: "server", keys: append([]key{
 		{name: "name", kind: kText, need: true, doc: "Name shown with every answer.", alias: []string{"id"}},
-		{name: "addresses", kind: kTexts, doc: "IP addresses, with a port where it is not 53; the first that answers is used.", alias: []string{"address", "addr", "ip", "host"}},
+		{name: "addresses", kind: kTexts, doc: "IP addresses, with a port where it is not 53, or \"tcp://9.9.9.9\", \"tls://9.9.9.9\" (DNS over TLS), \"tls://dns.quad9.net@9.9.9.9\", \"https://dns.google/dns-query\" (DNS over HTTPS); the first that answers is used.", alias: []string{"address", "addr", "ip", "host"}},
+		{name: "tls_name", kind: kText, doc: "Whom the server's certificate must be for, where the address does not say it.", alias: []string{"auth_name", "server_name"}},
+		{name: "bootstrap", kind: kTexts, doc: "IP addresses of the host in an https address, so that no other server has to be asked for them."},
+		{name: "queries_per_second", kind: kNumber, min: 1, max: 1_000_000, doc: "Questions that it gets in a second. Default that of [resolve].", alias: []string{"rate", "qps"}},
+		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at it at a time. Default that of [resolve].", alias: []string{"concurrency"}},
 		{name: "learns", kind: kText, doc: "What the operator of the server learns from being asked, in plain words."},
 		{name: "passes_subnets", kind: kFlag, doc: "True if it passes client subnets (RFC 7871) on to the vendor's servers.", alias: []string{"ecs"}},
 		{name: "authoritative", kind: kFlag, doc: "True if it is a vendor's own name server."},

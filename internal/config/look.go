@@ -18,6 +18,9 @@ func (a *assembly) resolve(s section) {
 		SubnetsPerMarket: s.number("subnets_per_market", 3),
 		Types:            types(s),
 		Pool:             pool(s.section("pool")),
+		Rate:             s.number("queries_per_second", 0),
+		MixCase:          s.flag("mix_case", false),
+		Controls:         a.controls(s.section("controls")),
 	}
 	names, addrs := map[string]pos{}, map[string]pos{}
 	for _, t := range s.sections("server") {
@@ -58,7 +61,11 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 	for _, it := range s.texts("addresses") {
 		addr, why, hint := serverAddress(it.text)
 		if why != "" {
-			a.ps.add(it.pos, s.at("addresses"), quote(it.text)+" "+why, hint)
+			shown := quote(it.text)
+			if strings.HasPrefix(it.text, "https:") && strings.Contains(it.text, "@") {
+				shown = "the URL (not shown: it may hold a password)"
+			}
+			a.ps.add(it.pos, s.at("addresses"), shown+" "+why, hint)
 			continue
 		}
 		if first, twice := addrs[addr]; twice {
@@ -69,6 +76,7 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 		srv.Addresses = append(srv.Addresses, addr)
 	}
 	srv.Iterative = a.iterative(s)
+	a.way(s, &srv)
 	if s.has("stands_in") {
 		srv.StandsIn = a.marketList(s, "stands_in")
 	}
@@ -85,15 +93,15 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 	return srv
 }
 
-// serverAddress reads an IP address with or without a port; the port of DNS
-// is 53.
-func serverAddress(text string) (addr, why, hint string) {
+// plainAddress reads an IP address with or without a port; the port of DNS is
+// 53.
+func plainAddress(text string) (addr, why, hint string) {
 	ap, err := netip.ParseAddrPort(text)
 	if err != nil {
 		a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 		if err != nil {
 			if strings.ContainsFunc(text, func(r rune) bool { return r >= 'g' && r <= 'z' }) {
-				return "", "is no IP address", "a server is named by its address: its name would have to be looked up first"
+				return "", "is no IP address", `a server is named by its address, or by a URL such as "https://dns.google/dns-query"`
 			}
 			return "", "is no IP address", `such as "8.8.8.8", "[2001:db8::1]:53" or "127.0.0.1:5300"`
 		}
