@@ -28,12 +28,16 @@ func (e *env) adHoc(f checkFlags, hosts []string, base string) (*config.Config, 
 	}
 	made := *cfg
 	made.Organisation, made.Resolve, made.Geo, made.Alert = from.Organisation, from.Resolve, from.Geo, from.Alert
+	made.Network = from.Network
 	made.Files, made.SHA256 = from.Files, from.SHA256
 	made.Markets = slices.Clone(cfg.Markets)
 	for i, m := range made.Markets {
 		k := slices.IndexFunc(from.Markets, func(o residency.Market) bool { return o.Code == m.Code })
 		if k >= 0 {
 			made.Markets[i] = from.Markets[k]
+			if v, own := from.Vantage(m.Code); own {
+				made.Vantages = append(made.Vantages, v)
+			}
 		}
 	}
 	return &made, nil

@@ -74,17 +74,8 @@ func (e *env) describe(cfg *config.Config) error {
 		return failed(err)
 	}
 	engine := h.engine(e, e.now())
-	fmt.Fprintf(e.stdout, "  each check puts %s to each of:\n", residency.Plural(engine.Planned(), "question"))
-	for _, s := range cfg.Resolve.Servers {
-		learns := s.Learns
-		if learns == "" {
-			learns = "not stated"
-		}
-		where := strings.Join(s.Addresses, ", ")
-		if s.System {
-			where = "this machine's own resolvers"
-		}
-		fmt.Fprintf(e.stdout, "    %s (%s); learns: %s\n", s.Name, where, learns)
+	if err := e.describePlan(h, engine); err != nil {
+		return failed(err)
 	}
 	for _, n := range engine.Header.Notices {
 		fmt.Fprintln(e.stderr, "residency: note: "+n)

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"slices"
+	"fmt"
 	"time"
 
-	"residency/internal/config"
 	"residency/internal/pool"
 	"residency/internal/residency"
 	"residency/internal/watch"
@@ -27,28 +26,12 @@ func (h *house) pool(e *env, at time.Time) *watch.Pool {
 			PerRun: p.PerRun, Time: p.Time,
 		},
 		Only: func(s residency.ResolverStatus) watch.Observer {
-			if one[s.Name] == nil {
-				one[s.Name] = h.only(e, s)
+			key := fmt.Sprint(s.Name, s.Server, s.Only)
+			if one[key] == nil {
+				one[key] = h.resolver.One(s)
 			}
-			return one[s.Name]
+			return one[key]
 		},
 		Memory: memory, Window: p.Window,
 	}
-}
-
-// only returns an observer that asks one server, at the address that answered
-// the probe.
-func (h *house) only(e *env, s residency.ResolverStatus) watch.Observer {
-	cfg := h.cfg.Resolve
-	cfg.Servers = slices.DeleteFunc(slices.Clone(cfg.Servers), func(srv config.Server) bool { return srv.Name != s.Name })
-	for i, srv := range cfg.Servers {
-		if slices.Contains(srv.Addresses, s.Server) {
-			cfg.Servers[i].Addresses = []string{s.Server}
-		}
-	}
-	r, err := e.resolver(cfg)
-	if err != nil {
-		return h.resolver // it could be made before; ask them all rather than none
-	}
-	return r
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -101,6 +102,9 @@ func inventedInternet(t *testing.T) func(ctx context.Context, network, addr stri
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if strings.HasPrefix(addr, "127.0.0.1:") { // the lab's own
 			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+		if strings.HasPrefix(addr, "192.0.2.") { // a documentation address, where an answer would mean a lie
+			return nil, errors.New("network is unreachable")
 		}
 		return new(net.Dialer).DialContext(ctx, network, servers.Servers[0].Addr)
 	}

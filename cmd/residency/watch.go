@@ -57,6 +57,7 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 	if err != nil {
 		return failed(err)
 	}
+	h.resolver.Jitter = cfg.Schedule.Jitter
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
 	stop, err := e.keepFresh(ctx, cfg, log)
 	if err != nil {

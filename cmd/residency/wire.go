@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -55,34 +54,10 @@ func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*
 	if h.geo, err = e.openEvidence(ctx, cfg.Geo); err != nil {
 		return nil, err
 	}
-	if h.resolver, err = e.resolver(cfg.Resolve); err != nil {
+	if h.resolver, err = e.resolver(cfg); err != nil {
 		return nil, err
 	}
 	return h, nil
-}
-
-// resolver makes the resolver of a configuration. The system's servers are
-// asked only where the configuration names them.
-func (e *env) resolver(cfg config.Resolve) (*resolve.Resolver, error) {
-	r := &resolve.Resolver{
-		Dial: e.dial, Now: e.now, Timeout: cfg.Timeout,
-		Tries: cfg.Tries, InFlight: cfg.InFlight, MaxChain: cfg.MaxChain,
-	}
-	for _, s := range cfg.Servers {
-		addresses := s.Addresses
-		if s.System {
-			list, err := systemServers("/etc/resolv.conf")
-			if err != nil {
-				return nil, fmt.Errorf("server %q: %w", s.Name, err)
-			}
-			addresses = list
-		}
-		r.Servers = append(r.Servers, resolve.Server{
-			Name: s.Name, Addresses: addresses, PassesSubnets: s.PassesSubnets,
-			Authoritative: s.Authoritative, StandsIn: s.StandsIn, Iterative: iterative(s.Iterative),
-		})
-	}
-	return r, nil
 }
 
 // iterative makes a server that is found from the root.
@@ -121,6 +96,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 		when = e.now()
 	}
 	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, when)
+	h.withoutSubnets(markets)
 	return &watch.Engine{
 		Observer: h.resolver, Locator: h.geo.locator,
 		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,

@@ -132,25 +132,6 @@ type jsonAssertion struct {
 	Dataset string              `json:"dataset"`
 }
 
-type jsonLook struct {
-	Server       string              `json:"server"`
-	Resolver     string              `json:"resolver"`
-	Transport    string              `json:"transport"`
-	Type         string              `json:"type"`
-	ClientSubnet string              `json:"client_subnet"`
-	Returned     string              `json:"returned"`
-	Scope        int                 `json:"scope"`
-	Tailoring    residency.Tailoring `json:"tailoring"`
-	Rcode        string              `json:"rcode"`
-	Failure      residency.Failure   `json:"failure"`
-	Detail       string              `json:"detail,omitempty"`
-	RTT          float64             `json:"rtt_ms"`
-	At           time.Time           `json:"at"`
-
-	// Path is how the server was found from the root, where it was.
-	Path []residency.Delegation `json:"path,omitempty"`
-}
-
 type jsonHead struct {
 	Run       jsonRun        `json:"run"`
 	Datasets  []jsonDataset  `json:"datasets"`

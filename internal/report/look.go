@@ -1,10 +1,37 @@
 package report
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"residency/internal/residency"
 )
+
+// jsonLook is one look in JSON.
+type jsonLook struct {
+	Server       string              `json:"server"`
+	Resolver     string              `json:"resolver"`
+	Transport    string              `json:"transport"`
+	Type         string              `json:"type"`
+	ClientSubnet string              `json:"client_subnet"`
+	Returned     string              `json:"returned"`
+	Scope        int                 `json:"scope"`
+	Tailoring    residency.Tailoring `json:"tailoring"`
+	Rcode        string              `json:"rcode"`
+	Failure      residency.Failure   `json:"failure"`
+	Detail       string              `json:"detail,omitempty"`
+	RTT          float64             `json:"rtt_ms"`
+	At           time.Time           `json:"at"`
+
+	// Path is how the server was found from the root, where it was.
+	Path []residency.Delegation `json:"path,omitempty"`
+
+	Via    string                    `json:"via,omitempty"` // proxy
+	Flags  string                    `json:"flags,omitempty"`
+	NSID   string                    `json:"nsid,omitempty"`
+	Errors []residency.ExtendedError `json:"extended_errors,omitempty"`
+}
 
 func lookOf(o *residency.Observation) jsonLook {
 	return jsonLook{
@@ -12,6 +39,7 @@ func lookOf(o *residency.Observation) jsonLook {
 		ClientSubnet: prefix(o.Subnet.Prefix), Returned: prefix(o.Returned), Scope: o.Scope,
 		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
 		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At, Path: o.Path,
+		Via: o.Via, Flags: o.Flags.String(), NSID: o.NSID, Errors: o.Errors,
 	}
 }
 
@@ -63,4 +91,42 @@ func reached(looks []*residency.Observation, cell *residency.Cell) section {
 		}
 	}
 	return s
+}
+
+// onTheWire is the exchange that showed the address which decides.
+func onTheWire(looks []*residency.Observation, cell *residency.Cell) section {
+	s := section{Title: "On the wire"}
+	worst := worstFirst(cell.Addresses)
+	for _, o := range looks {
+		if len(o.Exchanges) == 0 {
+			continue
+		}
+		shows := len(worst) == 0 || slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool { return a.Address == worst[0].Address })
+		if !shows {
+			continue
+		}
+		x := o.Exchanges[len(o.Exchanges)-1]
+		s.Facts = []fact{{"asked", clean(x.Name + " " + o.Type + " of " + x.Server + " over " + x.Transport)}, {"at", x.At.UTC().Format("2006-01-02 15:04:05.000000Z")}}
+		s.Facts = append(s.Facts, besides(o)...)
+		s.Wire = []wire{{"request", x.Request}, {"response", x.Response}}
+		break
+	}
+	return s
+}
+
+// besides is what the last response said of itself.
+func besides(o *residency.Observation) []fact {
+	var list []fact
+	add := func(name, value string) {
+		if value != "" {
+			list = append(list, fact{name, clean(value)})
+		}
+	}
+	add("through", o.Via)
+	add("flags", o.Flags.String())
+	add("given by machine", o.NSID)
+	for _, e := range o.Errors {
+		add("the server adds", e.String())
+	}
+	return list
 }

@@ -169,7 +169,11 @@ func answered(looks []*residency.Observation) section {
 	}
 	for _, o := range looks {
 		for _, a := range o.Addresses {
-			add(a.Owner, recordOf(o, a), a.Address.String(), a.TTL)
+			target := a.Address.String()
+			if a.DNS64.IsValid() {
+				target += " (as " + a.DNS64.String() + ", DNS64)"
+			}
+			add(a.Owner, recordOf(o, a), target, a.TTL)
 		}
 	}
 	if len(s.Rows) == 0 && len(looks) > 0 {
@@ -274,26 +278,6 @@ func cannot(looks []*residency.Observation, cell *residency.Cell) section {
 		}
 	}
 	s.Lines = append(s.Lines, residency.Limits()...)
-	return s
-}
-
-// onTheWire is the exchange that showed the address which decides.
-func onTheWire(looks []*residency.Observation, cell *residency.Cell) section {
-	s := section{Title: "On the wire"}
-	worst := worstFirst(cell.Addresses)
-	for _, o := range looks {
-		if len(o.Exchanges) == 0 {
-			continue
-		}
-		shows := len(worst) == 0 || slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool { return a.Address == worst[0].Address })
-		if !shows {
-			continue
-		}
-		x := o.Exchanges[len(o.Exchanges)-1]
-		s.Facts = []fact{{"asked", clean(x.Name + " " + o.Type + " of " + x.Server + " over " + x.Transport)}, {"at", x.At.UTC().Format("2006-01-02 15:04:05.000000Z")}}
-		s.Wire = []wire{{"request", x.Request}, {"response", x.Response}}
-		break
-	}
 	return s
 }
 

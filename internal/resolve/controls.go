@@ -103,9 +103,10 @@ func (r *Resolver) examine(ctx context.Context, set *settings, st *residency.Res
 // young enough and full does not ask for more.
 func (r *Resolver) controls(ctx context.Context, ln *line, path *pathTest, full bool) []residency.ResolverCheck {
 	now := time.Now()
-	r.mu.Lock()
-	known, ok := r.tested[ln.key]
-	r.mu.Unlock()
+	m := r.remember()
+	m.mu.Lock()
+	known, ok := m.tested[ln.key]
+	m.mu.Unlock()
 	if ok && !full && now.Sub(known.at) < testedFor {
 		return known.checks
 	}
@@ -119,12 +120,9 @@ func (r *Resolver) controls(ctx context.Context, ln *line, path *pathTest, full 
 	if ctx.Err() != nil {
 		return checks // what was cut off is not remembered
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tested == nil {
-		r.tested = map[string]tested{}
-	}
-	r.tested[ln.key] = tested{now, checks}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tested[ln.key] = tested{now, checks}
 	return checks
 }
 

@@ -224,7 +224,7 @@ func TestFallbackIsRemembered(t *testing.T) {
 	for range 10 {
 		observe(t, r, question(host, "A", "198.51.100.0/24"))
 	}
-	for _, h := range r.habits {
+	for _, h := range r.remember().habits {
 		if h.level.Load() != ednsFull {
 			t.Error("a refusal now and then is remembered as a habit")
 		}

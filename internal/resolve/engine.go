@@ -120,7 +120,7 @@ func run(ctx context.Context, lines []*line, qs []residency.Question, once bool,
 // newEngine makes the engine of one server.
 func newEngine(ctx context.Context, ln *line, qs []residency.Question, once bool, out *results) *engine {
 	e := &engine{line: ln, ctx: ctx, qs: qs, once: once, out: out, open: map[*socket]struct{}{}}
-	if ln.set.jitter > 0 && !once {
+	if ln.set.jitter > 0 && !once && !ln.way.near() {
 		e.start = time.Now().Add(rand.N(ln.set.jitter))
 	}
 	if ln.server.picky() {

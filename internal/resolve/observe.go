@@ -22,15 +22,18 @@ import (
 // given up after a number of looks in a row, see silence.
 func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done func(residency.Observation)) {
 	set := r.settings()
+	if !r.begins() {
+		set.jitter = 0
+	}
 	lines := make([]*line, 0, len(r.Servers))
 	var iterating sync.WaitGroup
 	var one sync.Mutex
 	for i, server := range r.Servers {
 		if server.Iterative != nil {
 			p, _ := r.lastProbe(i)
-			it := r.iteration(i, set)
+			it, mine := r.iteration(i, set), server.mine(qs)
 			iterating.Go(func() {
-				it.observe(ctx, qs, p.dead, func(list []residency.Observation) {
+				it.observe(ctx, mine, p.dead, func(list []residency.Observation) {
 					one.Lock()
 					defer one.Unlock()
 					for _, o := range list {
@@ -54,4 +57,13 @@ func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done fu
 		done(f.obs)
 	})
 	iterating.Wait()
+}
+
+// begins reports, once after each Probe, that a run begins.
+func (r *Resolver) begins() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := !r.begun
+	r.begun = true
+	return first
 }

@@ -67,7 +67,7 @@ func (r *Resolver) probe(ctx context.Context, question residency.Question, full 
 	}
 	workers.Wait()
 	r.mu.Lock()
-	r.probed = found
+	r.probed, r.begun = found, false
 	r.mu.Unlock()
 	return status
 }

@@ -95,8 +95,8 @@ type Resolver struct {
 	// for each that is not on this machine, less than 0 no limit.
 	Rate float64
 
-	// Jitter is the longest time, taken by chance for each server, before
-	// Observe asks it first, so that programs started by one clock do not all
+	// Jitter is the longest time, taken by chance for each server, before the
+	// first Observe after a Probe asks it, so that programs started by one clock do not all
 	// ask at once.
 	Jitter time.Duration
 
@@ -120,11 +120,52 @@ type Resolver struct {
 
 	mu     sync.Mutex
 	probed []probed // by index of Servers; empty before the first Probe
-	habits map[string]*habits
-	paces  map[string]*pace
-	tested map[string]tested // by address: what came of the controls
+	begun  bool     // the jitter of this run is over
+	memory *memory
 
 	iterations map[int]*iteration // by index of Servers; what iterative servers learned of zones
+}
+
+// memory is what is known of servers, from run to run.
+type memory struct {
+	mu     sync.Mutex
+	habits map[string]*habits // by address and proxy
+	paces  map[string]*pace   // by name of the server
+	tested map[string]tested  // by address and proxy: what came of the controls
+}
+
+func (r *Resolver) remember() *memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.memory == nil {
+		r.memory = &memory{habits: map[string]*habits{}, paces: map[string]*pace{}, tested: map[string]tested{}}
+	}
+	return r.memory
+}
+
+// One returns a Resolver that asks one of the servers, at the address that
+// answered the Probe and by the same way. It shares all that is remembered,
+// and the budget of queries.
+func (r *Resolver) One(st residency.ResolverStatus) *Resolver {
+	one := &Resolver{
+		Dial: r.Dial, Proxy: r.Proxy, Roots: r.Roots, Rate: r.Rate, MixCase: r.MixCase, Now: r.Now,
+		Timeout: r.Timeout, Tries: r.Tries, InFlight: r.InFlight, MaxChain: r.MaxChain, UDPSize: r.UDPSize,
+		memory: r.remember(), begun: true,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, s := range r.Servers {
+		if s.Name == st.Name && slices.Equal(s.Only, st.Only) {
+			if it := r.iterations[i]; it != nil {
+				one.iterations = map[int]*iteration{len(one.Servers): it}
+			}
+			if slices.Contains(s.Addresses, st.Server) {
+				s.Addresses = []string{st.Server}
+			}
+			one.Servers = append(one.Servers, s)
+		}
+	}
+	return one
 }
 
 // settings are a Resolver's fields with the defaults filled in.
@@ -187,36 +228,54 @@ func (s Server) standsIn(market residency.Country) bool {
 func (r *Resolver) line(set *settings, server Server, addr string) *line {
 	ln := &line{set: set, server: server, way: wayTo(addr, server.TLSName, server.Bootstrap), quiet: newSilence()}
 	ln.viaText = ln.via()
-	rate := server.Rate
-	if rate == 0 {
-		rate = r.Rate
-	}
-	if rate == 0 && !ln.way.near() {
-		rate = DefaultRate
-	}
+	rate := r.rateOf(server, ln.way)
 	name := server.Name
 	if name == "" {
 		name = addr
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.habits == nil {
-		r.habits, r.paces = map[string]*habits{}, map[string]*pace{}
-	}
+	m := r.remember()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	ln.key = addr + " " + ln.viaText // a cookie is for one client address
-	if r.habits[ln.key] == nil {
-		r.habits[ln.key] = newHabits()
+	if m.habits[ln.key] == nil {
+		m.habits[ln.key] = newHabits()
 	}
-	if p, ok := r.paces[name]; !ok || p == nil && rate > 0 {
-		r.paces[name] = newPace(rate)
+	if p, ok := m.paces[name]; !ok || p == nil && rate > 0 {
+		m.paces[name] = newPace(rate)
 	}
-	ln.habits, ln.pace = r.habits[ln.key], r.paces[name]
+	ln.habits, ln.pace = m.habits[ln.key], m.paces[name]
 	return ln
+}
+
+// RateOf returns how many queries per second the server gets, 0 for no limit,
+// as far as its first address says.
+func (r *Resolver) RateOf(s Server) float64 {
+	return max(0, r.rateOf(s, wayTo(s.firstAddress(), s.TLSName, s.Bootstrap)))
+}
+
+func (r *Resolver) rateOf(s Server, w way) float64 {
+	switch {
+	case s.Rate != 0:
+		return s.Rate
+	case r.Rate != 0:
+		return r.Rate
+	case w.near() && s.Proxy == nil:
+		return 0
+	}
+	return DefaultRate
 }
 
 // Asked reports whether questions of the market are put to the server.
 func (s Server) Asked(market residency.Country) bool {
 	return !market.Known() || residency.ResolverStatus{Only: s.Only, Except: s.Except}.Asked(market)
+}
+
+// mine returns the questions that are put to the server.
+func (s Server) mine(qs []residency.Question) []residency.Question {
+	if !s.picky() {
+		return qs
+	}
+	return slices.DeleteFunc(slices.Clone(qs), func(q residency.Question) bool { return !s.Asked(q.Market) })
 }
 
 // picky reports whether some questions are not put to the server.

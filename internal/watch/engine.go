@@ -115,10 +115,15 @@ func (e *Engine) observe(ctx context.Context, run *residency.Run, questions []re
 	}
 	run.Resolvers = e.Observer.Probe(ctx, probeQuestion(questions))
 	run.Notices = append(slices.Clone(run.Notices), resolverNotices(run.Resolvers)...)
-	total, done := len(questions)*len(run.Resolvers), 0
+	total, done := 0, 0
 	var last residency.Question
 	var resolver string
 	for _, q := range questions {
+		for _, s := range run.Resolvers {
+			if s.Asked(q.Market) {
+				total++
+			}
+		}
 		byEndpoint[q.Endpoint.Key()] = nil // a round even if nothing comes back
 	}
 	e.Observer.Observe(ctx, questions, func(o residency.Observation) {
@@ -147,8 +152,24 @@ func probeQuestion(questions []residency.Question) residency.Question {
 	return questions[0]
 }
 
-// Planned returns how many questions a run puts to each resolver.
-func (e *Engine) Planned() int { return len(e.questions()) }
+// ProbeQuestion returns the question that a run tests the resolvers with; false
+// when a run has nothing to ask.
+func (e *Engine) ProbeQuestion() (residency.Question, bool) {
+	questions := e.questions()
+	if len(questions) == 0 {
+		return residency.Question{}, false
+	}
+	return probeQuestion(questions), true
+}
+
+// Planned returns how many questions a run has for each market.
+func (e *Engine) Planned() map[residency.Country]int {
+	n := map[residency.Country]int{}
+	for _, q := range e.questions() {
+		n[q.Market]++
+	}
+	return n
+}
 
 // questions lists what is to be asked: every endpoint that some claim covers,
 // as every market it is covered for, through every client subnet, for every
@@ -292,6 +313,9 @@ func ended(ctx context.Context) string {
 	return cause.Error()
 }
 
+// overHTTPS reports whether the address last tried of a resolver was over HTTPS.
+func overHTTPS(s residency.ResolverStatus) bool { return strings.HasPrefix(s.Server, "https://") }
+
 // resolverNotices says what the user must know of the resolvers first.
 func resolverNotices(list []residency.ResolverStatus) []string {
 	var notices []string
@@ -309,7 +333,14 @@ func resolverNotices(list []residency.ResolverStatus) []string {
 		for _, s := range list {
 			each = append(each, fmt.Sprintf("%s (%s)", s.Server, s.Failure))
 		}
-		return []string{fmt.Sprintf("no configured resolver answered: %s. Is there a network, and may this host send DNS queries to port 53?", strings.Join(each, ", "))}
+		if !slices.ContainsFunc(list, func(s residency.ResolverStatus) bool { return s.Failure != residency.FailIntercepted }) {
+			return append(notices, fmt.Sprintf("no configured resolver is believed: %s. Something on this network changes answers; \"residency resolvers\" shows what. Ask over TLS or HTTPS, or through a proxy elsewhere ([network] proxy)", strings.Join(each, ", ")))
+		}
+		text := fmt.Sprintf("no configured resolver answered: %s. Is there a network, and may this host send DNS queries to port 53?", strings.Join(each, ", "))
+		if !slices.ContainsFunc(list, overHTTPS) {
+			text += " A host that may not can ask over HTTPS, also through a proxy: [[resolve.server]] addresses = [\"https://dns.google/dns-query\"], bootstrap = [\"8.8.8.8\"], and [network] proxy"
+		}
+		return append(notices, text)
 	}
 	if passing == 0 {
 		notices = append(notices, "no configured resolver passes client subnets on: what follows was seen from here, and is about no market")

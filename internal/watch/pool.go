@@ -112,7 +112,7 @@ func askings(resolvers []residency.ResolverStatus, questions []residency.Questio
 			}
 		}
 		for _, s := range resolvers {
-			if rs := records[group{q.Market, q.Subnet.Prefix, q.Type, s.Name, d}]; s.Answers && len(rs) > 0 {
+			if rs := records[group{q.Market, q.Subnet.Prefix, q.Type, s.Name, d}]; s.Answers && s.Asked(q.Market) && len(rs) > 0 {
 				list = append(list, &asking{Candidate: pool.Candidate{Question: q, Resolver: s.Name, Records: rs}, status: s, drawn: d})
 			}
 		}
@@ -151,7 +151,9 @@ func batches(list []*asking, wants []pool.Want) []*batch {
 	var out []*batch
 	for _, w := range wants {
 		a := byID[id{w.Question, w.Resolver}]
-		i := slices.IndexFunc(out, func(b *batch) bool { return b.status.Name == w.Resolver })
+		i := slices.IndexFunc(out, func(b *batch) bool {
+			return b.status.Name == w.Resolver && slices.Equal(b.status.Only, a.status.Only)
+		})
 		if i < 0 {
 			i, out = len(out), append(out, &batch{status: a.status})
 		}
