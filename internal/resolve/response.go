@@ -158,10 +158,14 @@ func (w *walker) record(section int) error {
 	return nil
 }
 
-// answer keeps a record of the answer section if it is an alias or an address
-// of the type asked.
+// answer keeps a record of the answer section if it is an alias or of the type
+// asked.
 func (w *walker) answer(rec record, begin, end int) error {
-	switch rec.rtype {
+	form := rec.rtype
+	if form == dns.TypePTR && w.q.rtype == dns.TypePTR {
+		form = dns.TypeCNAME // it holds one name, as an alias does
+	}
+	switch form {
 	case dns.TypeCNAME, dns.TypeDNAME:
 		target, after, err := w.name(begin)
 		if err != nil {
