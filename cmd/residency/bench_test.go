@@ -31,7 +31,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	defer net.Close()
 	path := filepath.Join(b.TempDir(), "config.toml")
-	if err := writeLabConfig(s, net, path); err != nil {
+	if _, err := writeLabConfig(s, net, path, true); err != nil {
 		b.Fatal(err)
 	}
 	e := testEnv(io.Discard, io.Discard)

@@ -46,6 +46,7 @@ Exit codes, which are those of a monitoring plugin:
   2  something is outside, and due
   3  it cannot be told: nothing could be measured, the run is partial, or the
      command line or the configuration is wrong (said on standard error)
+Broken outweighs unknown, unknown outweighs pending, pending outweighs holding.
 
 Claims that are historic, withdrawn or superseded are judged with --historic
 only, and have no part in the exit code.
@@ -64,7 +65,7 @@ configuration. A check has no memory yet: every run tells again, so use
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
 	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
-	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339); stores and sends nothing")
+	fl.StringVar(&f.at, "at", "", "judge what is answered now as of this time (2014-11-02 or RFC 3339); tells no channel")
 	fl.StringVar(&f.data, "data", "", dataUsage)
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long; what was measured by then is printed as partial")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")

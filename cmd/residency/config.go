@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +65,7 @@ func (e *env) describe(cfg *config.Config) error {
 	}
 	endpoints = len(cfg.Endpoints())
 	fmt.Fprintf(e.stdout, "%s: no problems\n", cfg.Path)
-	fmt.Fprintf(e.stdout, "  %s and policies, %d judged by default\n", residency.Plural(len(cfg.Claims), "claim"), live)
+	fmt.Fprintf(e.stdout, "  claims and policies: %d, of which %d judged by default\n", len(cfg.Claims), live)
 	fmt.Fprintf(e.stdout, "  %s, %s, %s, %s\n", residency.Plural(len(cfg.Vendors), "vendor"),
 		residency.Plural(services, "service"), residency.Plural(endpoints, "endpoint"), residency.Plural(len(cfg.Markets), "market"))
 	h, err := e.furnish(context.Background(), cfg, false)
@@ -106,8 +105,8 @@ func newConfigInit(e *env) *cobra.Command {
 a terminal to ask on.`,
 		Example: `  residency config init --vendor Acme --host api.acme.example --market IN,SG --regions US,SG --due 2027-01-31`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := e.ask(&a); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.ask(cmd.Context(), &a); err != nil {
 				return exitError{exitUsage, err}
 			}
 			text, err := e.loader().Init(a)
@@ -139,42 +138,6 @@ a terminal to ask on.`,
 	fl.StringVarP(&out, "output", "o", "config.toml", "file to write; - is standard output")
 	fl.BoolVar(&force, "force", false, "write over a file that is there")
 	return cmd
-}
-
-// ask asks for what the flags left open, if a person is there to answer.
-func (e *env) ask(a *config.Answers) error {
-	if a.Vendor != "" && len(a.Hosts) > 0 && len(a.Markets) > 0 && len(a.Regions)+len(a.Never) > 0 {
-		return nil
-	}
-	if !e.inTerminal {
-		return errors.New("config init needs --vendor, --host, --market, and --regions or --never\nhint: run it on a terminal to be asked")
-	}
-	in := bufio.NewScanner(e.stdin)
-	question := func(text string) string {
-		fmt.Fprint(e.stderr, text+" ")
-		in.Scan()
-		return strings.TrimSpace(in.Text())
-	}
-	list := func(text string) []string {
-		return strings.FieldsFunc(question(text), func(r rune) bool { return r == ',' || r == ' ' })
-	}
-	if a.Vendor == "" {
-		a.Vendor = question("Which vendor?")
-	}
-	if len(a.Hosts) == 0 {
-		a.Hosts = list("Which host names does user data go to?")
-	}
-	if len(a.Markets) == 0 {
-		a.Markets = list("Users in which countries (codes, such as IN, SG)?")
-	}
-	if len(a.Regions)+len(a.Never) == 0 {
-		a.Regions = list("Where may their data go (codes, such as US, SG, EU)?")
-	}
-	if a.Due == "" {
-		a.Due = question("By which day was that promised (YYYY-MM-DD; empty if it is a rule of your own)?")
-		a.Policy = a.Policy || a.Due == ""
-	}
-	return in.Err()
 }
 
 // writeNew writes a file that must not be there yet, unless forced.

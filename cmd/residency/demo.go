@@ -77,12 +77,15 @@ func (s *story) furnish(ctx context.Context, scenario *lab.Scenario, net *lab.Ne
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "config.toml")
-	if err := writeLabConfig(scenario, net, path); err != nil {
+	if _, err := writeLabConfig(scenario, net, path, true); err != nil {
 		return err
 	}
 	cfg, err := s.e.loader().Load(path)
 	if err != nil {
 		return err
+	}
+	for i := range cfg.Claims {
+		cfg.Claims[i].Where = "" // a file that is gone when the demonstration ends
 	}
 	inner := *s.e
 	inner.now, inner.data = s.now, pickEmbedded // the same story on every machine

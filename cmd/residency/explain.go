@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"residency/internal/config"
 	"residency/internal/report"
 	"residency/internal/residency"
 )
@@ -91,6 +92,9 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 	}
 	engine := h.engine(e, at)
 	if f.claim != "" {
+		if !slices.ContainsFunc(cfg.Claims, func(c residency.Claim) bool { return c.ID == f.claim }) {
+			return misused("%s has no claim or policy %q\nhint: it has %s", f.config, f.claim, strings.Join(claimIDs(cfg), ", "))
+		}
 		engine.Claims = slices.DeleteFunc(engine.Claims, func(c residency.Claim) bool { return c.ID != f.claim })
 	}
 	if market.Known() {
@@ -124,8 +128,8 @@ func (e *env) explain(run residency.Run, host string, f explainFlags) error {
 			return failed(fmt.Errorf("write output: %w", err))
 		}
 		if len(others) > 0 {
-			fmt.Fprintf(e.stdout, "\nOther markets: %s. Show one with: residency explain %s --market %s\n",
-				strings.Join(others, ", "), host, strings.Fields(others[0])[0])
+			fmt.Fprintf(e.stdout, "\nOther markets: %s. Show one with: residency explain %s%s --market %s\n",
+				strings.Join(others, ", "), host, f.again(), strings.Fields(others[0])[0])
 		}
 	}
 	if !printed {
@@ -177,4 +181,28 @@ func claimOf(run residency.Run, id string) residency.Claim {
 		}
 	}
 	return residency.Claim{ID: id}
+}
+
+// claimIDs lists the claims and policies of a configuration.
+func claimIDs(cfg *config.Config) []string {
+	var ids []string
+	for _, c := range cfg.Claims {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// again returns the flags that make the same command look at the same thing.
+func (f explainFlags) again() string {
+	text := ""
+	if f.config != "config.toml" {
+		text += " --config " + f.config
+	}
+	if f.at != "" {
+		text += " --at " + f.at
+	}
+	if f.historic {
+		text += " --historic"
+	}
+	return text
 }

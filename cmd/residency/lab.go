@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 
 func newLab(e *env) *cobra.Command {
 	var listen, at, write string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "lab SCENARIO",
 		Short: "Serve a small invented internet on loopback, to try things on",
@@ -29,36 +33,44 @@ Each server has its own port: the first the one given, the next the one after.`,
   dig @127.0.0.1 -p 5300 api.account.xiaomi.com +subnet=49.36.8.0/24`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runLab(cmd.Context(), e, args[0], listen, at, write)
+			return runLab(cmd.Context(), e, args[0], labFlags{listen, at, write, force})
 		},
 		ValidArgs: lab.Builtins(),
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:5300", "loopback address and port of the first server; port 0 picks free ones")
 	cmd.Flags().StringVar(&at, "at", "", "the moment to answer for (2014-11-02 or RFC 3339); the scenario's first step by default")
 	cmd.Flags().StringVar(&write, "write-config", "", "write the configuration that asks these servers to this file")
+	cmd.Flags().BoolVar(&force, "force", false, "write over files that are there")
 	return cmd
 }
 
-func runLab(ctx context.Context, e *env, name, listen, at, write string) error {
+// labFlags are the flags of lab.
+type labFlags struct {
+	listen, at, write string
+	force             bool
+}
+
+func runLab(ctx context.Context, e *env, name string, f labFlags) error {
 	s, err := openScenario(name)
 	if err != nil {
 		return misused("%v", err)
 	}
 	when := s.Steps[0].At
-	if at != "" {
-		if when, err = parseAt(at, when.Location()); err != nil {
+	if f.at != "" {
+		if when, err = parseAt(f.at, when.Location()); err != nil {
 			return misused("%v", err)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	net, err := s.Serve(ctx, listen, func() time.Time { return when })
+	net, err := s.Serve(ctx, f.listen, func() time.Time { return when })
 	if err != nil {
 		return failed(err)
 	}
 	defer net.Close()
-	if write != "" {
-		if err := writeLabConfig(s, net, write); err != nil {
+	var written []string
+	if f.write != "" {
+		if written, err = writeLabConfig(s, net, f.write, f.force); err != nil {
 			return failed(err)
 		}
 	}
@@ -66,8 +78,8 @@ func runLab(ctx context.Context, e *env, name, listen, at, write string) error {
 	for _, r := range net.Servers {
 		fmt.Fprintf(e.stdout, "  %-16s %s  %s\n", r.Name, r.Addr, r.Does)
 	}
-	if write != "" {
-		fmt.Fprintf(e.stdout, "\nTry: residency check --config %s --at %s\n", write, when.Format(time.DateOnly))
+	if f.write != "" {
+		fmt.Fprintf(e.stdout, "\nWritten: %s\nTry: residency check --config %s --at %s\n", strings.Join(written, ", "), f.write, when.Format(time.DateOnly))
 	}
 	fmt.Fprintln(e.stdout, "\nServing until interrupted.")
 	<-ctx.Done()
@@ -83,19 +95,26 @@ func openScenario(name string) (*lab.Scenario, error) {
 }
 
 // writeLabConfig writes the configuration and, beside it, the files it names.
-func writeLabConfig(s *lab.Scenario, net *lab.Net, path string) error {
+// Files that are there are written over only when forced, or when they are the
+// same already. It returns what it wrote.
+func writeLabConfig(s *lab.Scenario, net *lab.Net, path string, force bool) ([]string, error) {
 	files, err := s.Config(net)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for name, data := range files {
+	var written []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		to := filepath.Join(filepath.Dir(path), name)
 		if name == "config.toml" {
 			to = path
 		}
-		if err := os.WriteFile(to, data, 0o644); err != nil {
-			return err
+		if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, files[name]) {
+			continue
 		}
+		if err := writeNew(to, files[name], force); err != nil {
+			return written, err
+		}
+		written = append(written, to)
 	}
-	return nil
+	return written, nil
 }

@@ -178,7 +178,7 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	if maxAge <= 0 {
 		maxAge = geo.DefaultMaxAge
 	}
-	var old, stale []string
+	var old, stale, blind []string
 	for _, d := range ev.datasets {
 		if !dated(d) {
 			continue
@@ -186,6 +186,8 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 		age := at.Sub(d.Built)
 		item := fmt.Sprintf("%s (%s, %d days)", d.Name, d.Built.Format(time.DateOnly), int(age.Hours()/24))
 		switch {
+		case age > maxAge && (d.Class == residency.ClassEdge || d.Class == residency.ClassAnycast):
+			blind = append(blind, item)
 		case age > maxAge:
 			stale = append(stale, item)
 		case cfg.WarnAge > 0 && age > cfg.WarnAge:
@@ -193,10 +195,13 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 		}
 	}
 	if len(stale) > 0 {
-		list = append(list, "location data too old to speak for inside: "+strings.Join(stale, ", "))
+		list = append(list, "location data too old to say that anything is inside, so it is not counted: "+strings.Join(stale, ", "))
+	}
+	if len(blind) > 0 {
+		list = append(list, "networks that are in many places at once are known by old lists, so newer ones may pass for one place: "+strings.Join(blind, ", ")+". \"residency data update\" renews them")
 	}
 	if len(old) > 0 {
-		list = append(list, "location data that is getting old: "+strings.Join(old, ", "))
+		list = append(list, "location data that is getting old: "+strings.Join(old, ", ")+". \"residency data update\" renews it")
 	}
 	return append(list, ev.unusedLines(at)...)
 }
@@ -246,7 +251,7 @@ func displaced(market residency.Country, s residency.ClientSubnet) string {
 	if codes := s.Located.Codes(); len(codes) > 0 {
 		where = "it may be in " + strings.Join(codes, ", ")
 	}
-	return fmt.Sprintf("client subnet %s does not stand for %s any more (%s), so its looks do not count: replace it, or let \"residency config subnets --write\" do it", s.Prefix, market.Name(), where)
+	return fmt.Sprintf("client subnet %s does not stand for %s (%s), so its looks do not count: replace it, or let \"residency config subnets --write\" do it", s.Prefix, market.Name(), where)
 }
 
 // needsSubnets reports whether some server must be told of client subnets to

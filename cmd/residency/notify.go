@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,20 +25,19 @@ func (e *env) notify(ctx context.Context, cfg config.Alert, run residency.Run) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
 	defer cancel()
-	channels, err := channels(cfg)
-	if err != nil {
-		return err
+	list, err := channels(cfg)
+	if len(cfg.Channels) == 0 {
+		return fmt.Errorf("notify: the configuration names no [[alert.channel]], so %s told to nobody", residency.Plural(len(alerts), "alert"))
 	}
-	if len(channels) == 0 {
-		return fmt.Errorf("notify: the configuration names no [[alert.channel]], so %d alerts were told to nobody", len(alerts))
-	}
-	return alert.Notify(ctx, alerts, channels)
+	return errors.Join(err, alert.Notify(ctx, alerts, list))
 }
 
 // channels makes the channels of a configuration. The secrets are read now,
-// not when the configuration was.
+// not when the configuration was. A channel whose secret cannot be read is in
+// the error, and the others are made all the same.
 func channels(cfg config.Alert) ([]alert.Channel, error) {
 	var list []alert.Channel
+	var errs []error
 	for _, c := range cfg.Channels {
 		if c.Type == "command" {
 			list = append(list, &channel.Command{Argv: c.Command, Timeout: c.Timeout})
@@ -45,9 +45,10 @@ func channels(cfg config.Alert) ([]alert.Channel, error) {
 		}
 		url, err := c.URL.Reveal()
 		if err != nil {
-			return nil, fmt.Errorf("channel %q: %w", c.Name, err)
+			errs = append(errs, fmt.Errorf("channel %q: %w", c.Name, err))
+			continue
 		}
 		list = append(list, &channel.Webhook{URL: url, Timeout: c.Timeout})
 	}
-	return list, nil
+	return list, errors.Join(errs...)
 }

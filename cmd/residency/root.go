@@ -89,6 +89,7 @@ goes elsewhere. It can never show that it does not.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		Version:       buildVersion(),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(e.stdin)
@@ -96,9 +97,9 @@ goes elsewhere. It can never show that it does not.`,
 	root.SetErr(e.stderr)
 	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Short: "Help about any command", Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, _, err := root.Find(args)
-			if err != nil {
-				return misused("%v", err)
+			target, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return misused("no command %q to help with", strings.Join(args, " "))
 			}
 			return target.Help()
 		}})

@@ -19,6 +19,7 @@ import (
 type house struct {
 	cfg      *config.Config
 	claims   []residency.Claim
+	leftOut  int // claims that are not live
 	geo      *evidence
 	resolver *resolve.Resolver
 	notices  []string
@@ -45,6 +46,8 @@ func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*
 	for _, c := range cfg.Claims {
 		if historic || c.Live() {
 			h.claims = append(h.claims, c)
+		} else {
+			h.leftOut++
 		}
 	}
 	for _, w := range cfg.Warnings {
@@ -91,20 +94,18 @@ func systemServers(path string) ([]string, error) {
 // engine makes the engine for one run at the given time; the zero time is now.
 // Client subnets are chosen and located again here, at the start of each run.
 func (h *house) engine(e *env, at time.Time) *watch.Engine {
-	when := at
-	if when.IsZero() {
-		when = e.now()
-	}
-	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, when)
+	now := e.now() // data is as old as it is when the look is made, whatever time is judged at
+	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, now)
 	h.withoutSubnets(markets)
 	return &watch.Engine{
 		Observer: h.resolver, Locator: h.geo.locator,
 		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,
 		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
-			Version: buildVersion(), ConfigSHA256: h.cfg.SHA256, Notice: h.cfg.Organisation.Notice,
-			Datasets: h.geo.datasetsAt(when, h.cfg.Geo.MaxAge), Missing: h.geo.missing,
-			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(when, h.cfg.Geo)...), notices...),
+			Version: buildVersion(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,
+			Notice:   h.cfg.Organisation.Notice,
+			Datasets: h.geo.datasetsAt(now, h.cfg.Geo.MaxAge), Missing: h.geo.missing,
+			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(now, h.cfg.Geo)...), notices...),
 		},
 	}
 }

@@ -205,7 +205,7 @@ func addHints(cell *residency.Cell, s *sight) {
 	}
 	if s.nxdomain > 0 && !s.anyOfMarket() && e.Retired.IsZero() {
 		cell.Hints = append(cell.Hints, fmt.Sprintf(
-			"%s does not exist any more: if the vendor took it out of use, add retired = DATE to it%s", e.Host, where))
+			"%s does not exist: check how it is written; if it did exist and the vendor took it out of use, add retired = DATE to it%s", e.Host, where))
 	}
 	if slices.Contains(cell.Reasons, residency.ReasonEdge) && e.Role != residency.RoleCDN {
 		cell.Hints = append(cell.Hints, fmt.Sprintf(

@@ -291,7 +291,7 @@ func TestJudgeShowsWhatItRestsOn(t *testing.T) {
 	if got := cell.Suspected.String(); got != "CN" {
 		t.Errorf("suspected %q, want CN", got)
 	}
-	if want := (residency.Coverage{Needs: 2, Met: 2, Looks: 4, Failed: 1}); cell.Coverage != want {
+	if want := (residency.Coverage{Needs: 2, Met: 2, Looks: 4, Counted: 2, Failed: 1}); cell.Coverage != want {
 		t.Errorf("coverage %+v, want %+v", cell.Coverage, want)
 	}
 	if len(cell.Addresses) != 3 || cell.Addresses[0].Address != addrCN || cell.Addresses[0].Counts {

@@ -75,6 +75,9 @@ func (s *sight) add(o residency.Observation) {
 		}
 	}
 	ofMarket, strong := o.OfMarket(), isTailored(o)
+	if o.Meets() {
+		s.coverage.Counted++
+	}
 	if k := (need{o.Subnet.Prefix, o.Type}); o.Meets() {
 		if m, wanted := s.needs[k]; wanted {
 			if m == nil {

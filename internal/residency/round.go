@@ -27,7 +27,9 @@ type Run struct {
 	Simulated bool   // judged as of another time than now (check --at)
 
 	Version      string // of the program
+	ConfigPath   string // as it was given; "" when there was none
 	ConfigSHA256 string
+	LeftOut      int    // claims that were not judged because they are historic, withdrawn or superseded
 	Notice       string // re-enactment notice of a scenario, shown everywhere
 
 	Datasets  []Dataset

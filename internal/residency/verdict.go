@@ -158,10 +158,15 @@ type Coverage struct {
 	Needs  int `json:"needs"`  // (client subnet, record type) pairs of the market
 	Met    int `json:"met"`    // needs that at least one look met
 	Looks  int `json:"looks"`  // all looks
+	// Counted are the looks that gave an answer meant for the market.
+	Counted int `json:"counted"`
 	Failed int `json:"failed"` // looks that gave no answer, NXDOMAIN included
 }
 
 // Add returns the sum of c and d.
 func (c Coverage) Add(d Coverage) Coverage {
-	return Coverage{c.Needs + d.Needs, c.Met + d.Met, c.Looks + d.Looks, c.Failed + d.Failed}
+	return Coverage{
+		Needs: c.Needs + d.Needs, Met: c.Met + d.Met, Looks: c.Looks + d.Looks,
+		Counted: c.Counted + d.Counted, Failed: c.Failed + d.Failed,
+	}
 }

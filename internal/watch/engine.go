@@ -95,7 +95,7 @@ func (e *Engine) Run(ctx context.Context) residency.Run {
 		}
 	}
 	e.stand(&run)
-	if err := ctx.Err(); err != nil && incomplete(run.Rounds) {
+	if ctx.Err() != nil && incomplete(run.Rounds) {
 		run.Partial, run.PartialBy = true, ended(ctx)
 	}
 	run.Finished = e.Now()
@@ -114,7 +114,9 @@ func (e *Engine) observe(ctx context.Context, run *residency.Run, questions []re
 		return byEndpoint
 	}
 	run.Resolvers = e.Observer.Probe(ctx, probeQuestion(questions))
-	run.Notices = append(slices.Clone(run.Notices), resolverNotices(run.Resolvers)...)
+	if ctx.Err() == nil { // else they were not given the time to answer
+		run.Notices = append(slices.Clone(run.Notices), resolverNotices(run.Resolvers)...)
+	}
 	total, done := 0, 0
 	var last residency.Question
 	var resolver string
@@ -210,7 +212,7 @@ func (e *Engine) covered(ep residency.Endpoint, market residency.Country) bool {
 func (e *Engine) round(ep residency.Endpoint, looks []residency.Observation, run *residency.Run, where *places) residency.Round {
 	at, lost := run.At, degraded(run.Resolvers)
 	slices.SortStableFunc(looks, compareLooks)
-	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: where.all(ep, looks, at)}
+	r := residency.Round{Endpoint: ep, At: at, Observations: looks, Locations: where.all(ep, looks, run.Started)}
 	drawn, needed := e.drawnOf(ep, looks), residency.Needed(ep.Types(e.types()))
 	for _, m := range e.Markets {
 		records := drawn.Of(m.Code)

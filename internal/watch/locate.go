@@ -108,7 +108,8 @@ func (e *Engine) targets(byEndpoint map[string][]residency.Observation) []netip.
 	return list
 }
 
-// all locates every address of an endpoint that its looks showed.
+// all locates every address of an endpoint that its looks showed, by data that
+// is as old as it was when the look was made, whatever time is judged at.
 func (p *places) all(ep residency.Endpoint, looks []residency.Observation, at time.Time) map[netip.Addr]residency.Location {
 	locations := map[netip.Addr]residency.Location{}
 	add := func(addr netip.Addr) {
