@@ -43,6 +43,7 @@ func (a *assembly) assemble() {
 	a.resolve(main.section("resolve"))
 	a.network(main.section("network"))
 	a.vantages()
+	a.positions(main)
 	a.geo(main.section("geo"))
 	a.alert(main.section("alert"))
 	a.enough()

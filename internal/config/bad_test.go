@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,12 @@ func testLoader() Loader {
 	}
 	return Loader{ProviderRegions: []residency.ProviderRegion{
 		region("aws:ap-southeast-1", "SG"), region("aws:us-west-1", "US"), region("aws:us-west-2", "US"), region("aws:cn-north-1", "CN"),
-	}, DataSources: []string{"aws", "geolite2-country"}}
+	}, DataSources: []string{"aws", "geolite2-country"}, FarFrom: farFromSingapore}
+}
+
+// farFromSingapore knows one country, as a point on a plane.
+func farFromSingapore(c residency.Country, lat, lon float64) (float64, bool) {
+	return 111 * math.Hypot(lat-1.35, lon-103.82), c == residency.MustCountry("SG")
 }
 
 // TestBadFiles holds every bad file to the exact messages beside it.

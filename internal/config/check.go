@@ -86,6 +86,8 @@ func checkValue(ps *problems, v *node, k *key, path string) {
 		fallthrough
 	case kTexts:
 		checkTexts(ps, v, k, path)
+	case kPlace:
+		checkPlace(ps, v, k, path)
 	case kText, kSecret:
 		if expect(ps, v, k, path, aText) {
 			checkText(ps, v, k, path)

@@ -26,7 +26,8 @@ type Config struct {
 	Claims       []residency.Claim  // claims and policies, in file order
 	Resolve      Resolve
 	Network      Network
-	Vantages     []Vantage // markets that are looked at from inside, in file order
+	Vantages     []Vantage  // markets that are looked at from inside, in file order
+	Positions    []Position // [[vantage]], in file order
 	Geo          Geo
 	Alert        Alert
 
@@ -122,6 +123,8 @@ type Geo struct {
 	Registries     []DataFile
 	Anycast        []DataFile
 	Corrections    []Correction
+	PTR            bool // ask for the names of addresses
+	RTT            RTT
 	MaxAge         time.Duration // older data says nothing good
 	WarnAge        time.Duration // older data is warned of
 	DataDir        string        // of the data kept by `residency data`; "": the user's cache directory

@@ -17,6 +17,7 @@ const (
 	kTable                       // [name]
 	kTables                      // [[name]]
 	kHosts                       // a list of texts and of tables
+	kPlace                       // [latitude, longitude]
 	kSets                        // [name] with keys of the user's choice, each a list of texts
 )
 
@@ -25,7 +26,7 @@ func (k kind) wants() string {
 	return [...]string{"", "a text in quotes", "a text in quotes", "true or false", "a whole number",
 		"a date such as 2014-10-31, without quotes", `a duration in quotes, such as "24h" or "365d"`,
 		"a list of texts", "a text in quotes or a list of texts", "a table", "a list of tables",
-		"a list of host names or of tables", "a table of lists"}[k]
+		"a list of host names or of tables", "a place as [latitude, longitude]", "a table of lists"}[k]
 }
 
 // table is what a table of the file may hold.
@@ -93,6 +94,7 @@ func rootTable() *table {
 		{name: "policy", kind: kTables, of: policyTable(), doc: "A rule of your own (law, contract) about where data may go.", alias: []string{"policies"}},
 		{name: "resolve", kind: kTable, of: resolveTable(), main: true, doc: "Whom to ask for addresses, and how patiently.", alias: []string{"resolver", "dns"}},
 		{name: "network", kind: kTable, of: networkTable(), main: true, doc: "By which way servers are reached.", alias: []string{"net"}},
+		{name: "vantage", kind: kTables, of: vantageTable(), main: true, doc: "A place from which delays to addresses are measured, with its coordinates.", alias: []string{"vantages"}},
 		{name: "geo", kind: kTable, of: geoTable(), main: true, doc: "What to know about where an address is."},
 		{name: "alert", kind: kTable, of: alertTable(), main: true, doc: "Who is told.", alias: []string{"alerts", "alerting"}},
 	}}

@@ -57,6 +57,8 @@ func geoTable() *table {
 		{name: "registry", kind: kTables, of: registryTable(), doc: "A registry's list of what it delegated to whom.", alias: []string{"registries", "rir", "delegated"}},
 		{name: "anycast", kind: kTables, of: anycastTable(), doc: "A list of networks that are in no one place.", alias: []string{"anycast_list"}},
 		{name: "correction", kind: kTables, of: correctionTable(), doc: "Where a network may be, against all data. It can make a result undetermined and never inside.", alias: []string{"corrections", "override"}},
+		{name: "ptr", kind: kFlag, doc: "True to ask the DNS for the names that addresses have by themselves (PTR), to show what they hint at. Default false.", alias: []string{"reverse", "reverse_dns"}},
+		{name: "rtt", kind: kTable, of: rttTable(), doc: "How far addresses can be, by the delay measured from a vantage.", alias: []string{"delay", "latency"}},
 		{name: "data_dir", kind: kText, doc: "Directory of the data that `residency data update` and `import` keep, relative to this file. Default the user's cache directory.", alias: []string{"data", "cache", "directory"}},
 		{name: "update", kind: kTables, of: updateTable(), doc: "A source of data whose place is another, that needs credentials, or that is to be left out.", alias: []string{"updates", "source", "sources"}},
 	}}

@@ -30,6 +30,10 @@ type Loader struct {
 	// DataSources are the names that [[geo.update]] may have; nil: any.
 	DataSources []string
 
+	// FarFrom says how far in km a point is from a country; false when that is
+	// not known. Nil: it is not asked.
+	FarFrom func(c residency.Country, lat, lon float64) (km float64, ok bool)
+
 	// ParseSchedule refuses a cron expression that the scheduler would not
 	// take; nil: only the form of five fields is checked.
 	ParseSchedule func(expression string) error

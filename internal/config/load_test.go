@@ -88,6 +88,13 @@ func TestLoadEverything(t *testing.T) {
 	if g.Embedded || g.MaxAge != 36*time.Hour || g.WarnAge != 90*time.Minute || g.Databases[0].File != filepath.Join("testdata", "good", "country.mmdb") || g.ProviderRanges[0].File != "/srv/ip-ranges.json" {
 		t.Errorf("geo = %+v", g)
 	}
+	if x := g.RTT; !g.PTR || !x.Enabled || x.Tries != 7 || x.From == nil || x.From.Name != "rack" || x.From.Country.String() != "SG" || x.From.Place != (Place{1.3521, 103.8198, 40}) ||
+		len(c.Positions) != 2 || c.Positions[1].Place != (Place{52, 13.4, usualWithin}) {
+		t.Errorf("rtt = %+v, positions %+v", x, c.Positions)
+	}
+	if x := g.RTT.Far; len(x) != 2 || x[0].Target.String() != "198.41.0.4:443" || x[0].Place != (Place{37.3387, -121.8853, usualWithin}) || x[1].Target.String() != "[2001:500:2::c]:53" || x[1].Place != (Place{-32, 115.8, 3}) {
+		t.Errorf("far hosts = %+v", x)
+	}
 	good := filepath.Join("testdata", "good")
 	var feeds []string
 	for _, f := range g.Geofeeds {

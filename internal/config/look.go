@@ -143,6 +143,7 @@ func (a *assembly) geo(s section) {
 		g.ProviderRanges = append(g.ProviderRanges, p)
 	}
 	a.evidence(s, &g, seen)
+	g.PTR, g.RTT = s.flag("ptr", false), a.rtt(s.section("rtt"))
 	if v := s.value("data_dir"); v != nil {
 		g.DataDir = beside(v.pos.src.shown, v.text)
 	}

@@ -90,6 +90,9 @@ func keySchema(k key, defs *object) object {
 		return object{doc, {"type", "array"}, {"items", reference(k.of, defs)}}
 	case kHosts:
 		return object{doc, {"type", "array"}, {"items", object{{"anyOf", []object{text, reference(k.of, defs)}}}}}
+	case kPlace:
+		number := object{{"type", "number"}}
+		return object{doc, {"type", "array"}, {"items", number}, {"minItems", 2}, {"maxItems", 2}}
 	case kSets:
 		return object{doc, {"type", "object"}, {"additionalProperties", texts}}
 	}
