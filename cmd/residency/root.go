@@ -104,7 +104,7 @@ goes elsewhere. It can never show that it does not.`,
 			return target.Help()
 		}})
 	root.AddCommand(
-		newDemo(e), newCheck(e), newWatch(e), newExplain(e), newResolvers(e), newLocate(e),
+		newDemo(e), newCheck(e), newWatch(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
 		newConfig(e), newData(e), newLab(e), newVersion(e),
 	)
 	return root

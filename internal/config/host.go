@@ -88,3 +88,16 @@ func labelProblem(l string) string {
 	}
 	return ""
 }
+
+// HostName reads a host name as people write it and returns it as the DNS has
+// it: in lower-case A-labels (RFC 5890), without the final dot.
+func HostName(text string) (string, error) {
+	host, why, hint := hostName(text)
+	if why == "" {
+		return host, nil
+	}
+	if hint != "" {
+		hint = "\nhint: " + hint
+	}
+	return "", fmt.Errorf("%s %s%s", quote(text), why, hint)
+}

@@ -52,7 +52,7 @@ func (a *assembly) iterative(s section) *Iterative {
 		SubnetLabels: s.number("subnet_labels", 2), LookQueries: s.number("look_queries", 256), RunQueries: s.number("run_queries", 1_000_000),
 	}
 	for _, item := range s.texts("root_hints") {
-		addr, why, hint := serverAddress(item.text)
+		addr, why, hint := plainAddress(item.text)
 		switch {
 		case why != "":
 			a.ps.add(item.pos, s.at("root_hints"), quote(item.text)+" "+why, hint)
@@ -61,7 +61,7 @@ func (a *assembly) iterative(s section) *Iterative {
 			a.ps.add(item.pos, s.at("root_hints"), quote(item.text)+" is named twice", "")
 			continue
 		}
-		if ap, err := netip.ParseAddrPort(item.text); err != nil || ap.Port() == 0 { // written without a port
+		if !hasPort(item.text) {
 			addr = netip.AddrPortFrom(netip.MustParseAddrPort(addr).Addr(), it.Port).String()
 		}
 		it.Roots = append(it.Roots, addr)

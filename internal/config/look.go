@@ -10,18 +10,8 @@ import (
 
 // resolve reads whom to ask.
 func (a *assembly) resolve(s section) {
-	a.cfg.Resolve = Resolve{
-		Timeout:          s.span("timeout", 2*time.Second),
-		Tries:            s.number("tries", 3),
-		InFlight:         s.number("in_flight", 64),
-		MaxChain:         s.number("max_chain", 16),
-		SubnetsPerMarket: s.number("subnets_per_market", 3),
-		Types:            types(s),
-		Pool:             pool(s.section("pool")),
-		Rate:             s.number("queries_per_second", 0),
-		MixCase:          s.flag("mix_case", false),
-		Controls:         a.controls(s.section("controls")),
-	}
+	a.cfg.Resolve = resolveOf(s)
+	a.cfg.Resolve.Controls = a.controls(s.section("controls"))
 	names, addrs := map[string]pos{}, map[string]pos{}
 	for _, t := range s.sections("server") {
 		a.cfg.Resolve.Servers = append(a.cfg.Resolve.Servers, a.server(t, names, addrs))
@@ -31,6 +21,28 @@ func (a *assembly) resolve(s section) {
 	}
 	if !s.has("server") {
 		a.cfg.Resolve.Servers = DefaultServers()
+	}
+}
+
+// DefaultResolve returns what holds when a file says nothing of it.
+func DefaultResolve() Resolve {
+	r := resolveOf(section{ps: &problems{}, n: &node{kind: aTable}})
+	r.Servers = DefaultServers()
+	return r
+}
+
+// resolveOf reads all but the servers.
+func resolveOf(s section) Resolve {
+	return Resolve{
+		Timeout:          s.span("timeout", 2*time.Second),
+		Tries:            s.number("tries", 3),
+		InFlight:         s.number("in_flight", 64),
+		MaxChain:         s.number("max_chain", 16),
+		SubnetsPerMarket: s.number("subnets_per_market", 3),
+		Types:            types(s),
+		Pool:             pool(s.section("pool")),
+		Rate:             s.number("queries_per_second", 0),
+		MixCase:          s.flag("mix_case", false),
 	}
 }
 
