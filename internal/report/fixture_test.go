@@ -110,7 +110,7 @@ func look(e residency.Endpoint, market residency.Country, at time.Time, failure 
 // cell judges what a market was told the simple way: worst side wins.
 func cell(claim string, e residency.Endpoint, market residency.Country, failure residency.Failure, told ...place) residency.Cell {
 	c := residency.Cell{Claim: claim, Endpoint: e, Market: market, Counts: true, Verdict: residency.Inside, Grade: residency.Corroborated,
-		Coverage: residency.Coverage{Needs: 2, Met: 2, Looks: 2}}
+		Coverage: residency.Coverage{Needs: 2, Met: 2, Looks: 2, Counted: 2}}
 	if failure != "" {
 		c.Verdict, c.Grade, c.Reasons = residency.NotMeasured, residency.GradeNone, []residency.Reason{residency.Reason(failure)}
 		c.Coverage = residency.Coverage{Needs: 2, Looks: 2, Failed: 2}

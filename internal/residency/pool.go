@@ -55,7 +55,7 @@ func (p Pool) Words() string {
 	case p.Draws == 0:
 		return "no answer, so nothing is known of its other addresses"
 	case p.Pattern == PatternUnknown:
-		return told + ": too few answers to say what was not shown"
+		return told + ": too few to tell whether the name has other addresses too"
 	case p.Pattern == PatternRotation:
 		return told + ", handed out in turns: no share can be reckoned, more answers show more turns"
 	case p.Pattern == PatternSticky:

@@ -10,7 +10,7 @@ func TestPoolWords(t *testing.T) {
 		want string
 	}{
 		{Pool{}, "no answer, so nothing is known of its other addresses"},
-		{Pool{Draws: 1, Addresses: 1}, "1 answer, 1 address: too few answers to say what was not shown"},
+		{Pool{Draws: 1, Addresses: 1}, "1 answer, 1 address: too few to tell whether the name has other addresses too"},
 		{Pool{Draws: 56, Addresses: 8, Pattern: PatternRotation}, "56 answers, 8 addresses, handed out in turns: no share can be reckoned, more answers show more turns"},
 		{Pool{Draws: 40, Addresses: 2, Pattern: PatternSticky}, "40 answers, 2 addresses: each client is given its own, so others may be given others"},
 		{Pool{Draws: 21, Addresses: 8, Pattern: PatternWholeSet}, "21 answers, 8 addresses: every answer held all of them; what was not shown cannot be reckoned"},

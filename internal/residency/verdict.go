@@ -155,12 +155,12 @@ type JudgedAddress struct {
 
 // Coverage counts what was wanted and what was had.
 type Coverage struct {
-	Needs  int `json:"needs"`  // (client subnet, record type) pairs of the market
-	Met    int `json:"met"`    // needs that at least one look met
-	Looks  int `json:"looks"`  // all looks
+	Needs int `json:"needs"` // (client subnet, record type) pairs of the market
+	Met   int `json:"met"`   // needs that at least one look met
+	Looks int `json:"looks"` // all looks
 	// Counted are the looks that gave an answer meant for the market.
 	Counted int `json:"counted"`
-	Failed int `json:"failed"` // looks that gave no answer, NXDOMAIN included
+	Failed  int `json:"failed"` // looks that gave no answer, NXDOMAIN included
 }
 
 // Add returns the sum of c and d.

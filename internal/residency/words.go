@@ -1,9 +1,6 @@
 package residency
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // The sentences in this file are the only place where the program's own words
 // become words for people. Tables, pages, mails and proofs use them as they
@@ -57,7 +54,7 @@ func (s Standing) Words() string {
 func (s ClaimStanding) Words(main Reason) string {
 	switch s.Standing {
 	case Holding:
-		return fmt.Sprintf("nothing seen outside: %s, %s", Plural(s.Coverage.Looks, "look"), Plural(s.Markets, "market"))
+		return fmt.Sprintf("nothing seen outside: %s, %s", s.Coverage.Words(), Plural(s.Markets, "market"))
 	case Pending:
 		return "still outside; " + s.Claim.dueWords(false)
 	case Broken:
@@ -72,6 +69,15 @@ func (s ClaimStanding) Words(main Reason) string {
 		return fmt.Sprintf("cannot be told for %d of %d", open, total)
 	}
 	return fmt.Sprintf("cannot be told for %d of %d: mostly, %s", open, total, main.Words())
+}
+
+// Words returns the looks that a result rests on: those about the market, and
+// of how many if there were others.
+func (c Coverage) Words() string {
+	if c.Counted >= c.Looks {
+		return Plural(c.Looks, "look")
+	}
+	return fmt.Sprintf("%d of %s", c.Counted, Plural(c.Looks, "look"))
 }
 
 // dueWords says when a claim that has something outside is or was due.
@@ -156,6 +162,15 @@ func (s Side) Words() string {
 	}
 }
 
+// SideWords returns how sure the side of one address is. Sources that name
+// different countries can agree on the side all the same; then it says that.
+func (g Grade) SideWords(s Side, differ bool) string {
+	if s == SideOutside && differ && g == Corroborated {
+		return "two or more sources: they differ about the country and agree that it is not an approved one"
+	}
+	return g.Words()
+}
+
 var reasonWords = map[Reason]string{
 	ReasonConflict:       "sources name different places",
 	ReasonNoEvidence:     "no source knows where the address is",
@@ -217,46 +232,6 @@ func (f Failure) Words() string {
 	return "for a reason unknown to this version: " + string(f)
 }
 
-var decisionWords = map[Decision]string{
-	DecidedNothing:       "no source says anything, so the place is not known",
-	DecidedSpecial:       "the address is reserved and has no place on the public internet",
-	DecidedVeto:          "the address is served from many places, so it has no single one",
-	DecidedHolder:        "the holder's own word, and at least one other source agrees",
-	DecidedHolderAlone:   "the holder's own word; no other source speaks",
-	DecidedHolderAgainst: "the holder's own word is contradicted by all others, so every place named is possible",
-	DecidedAgree:         "all sources name the same place",
-	DecidedDiffer:        "sources differ, so every place named is possible",
-	DecidedOne:           "a single source speaks",
-}
-
-// Words returns the rule that decided where an address is, in words.
-func (d Decision) Words() string {
-	if words, ok := decisionWords[d]; ok {
-		return words
-	}
-	return "no rule was applied"
-}
-
-var classWords = map[Class]string{
-	ClassProvider:   "the operator's own list of its regions",
-	ClassGeofeed:    "the holder's own published list",
-	ClassDatabase:   "a geolocation database",
-	ClassAnycast:    "a list of addresses served from many places",
-	ClassEdge:       "a list of shared delivery networks",
-	ClassRTT:        "measured delay: how far it can be",
-	ClassCorrection: "a correction declared by the user",
-	ClassHint:       "a place code in a name; shown, not counted",
-	ClassRegistry:   "to whom the block was handed out; shown, not counted",
-}
-
-// Words returns what kind of source it is, in words.
-func (c Class) Words() string {
-	if words, ok := classWords[c]; ok {
-		return words
-	}
-	return "a source of an unknown kind"
-}
-
 // Words returns what the endpoint is to its service, in words.
 func (r Role) Words() string {
 	switch r {
@@ -282,20 +257,6 @@ func Limits() []string {
 		"Places come from data sets that can be wrong; how sure each one is, is stated.",
 		"What could not be told or measured is never counted as good.",
 	}
-}
-
-// Names returns the English short names of the set's countries in the order
-// of their codes, joined by "or", as a thing can be in any of them; "nowhere
-// known" for the empty set.
-func (s Countries) Names() string {
-	if s.Empty() {
-		return "nowhere known"
-	}
-	names := make([]string, 0, s.Len())
-	for c := range s.All() {
-		names = append(names, c.Name())
-	}
-	return strings.Join(names, " or ")
 }
 
 // Plural returns the number with its noun: "1 look", "2 looks". The noun must

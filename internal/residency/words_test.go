@@ -21,6 +21,7 @@ func everySentence() map[string]string {
 	for g := range gradeNames {
 		all["grade "+gradeNames[g]] = Grade(g).Words()
 	}
+	all["side outside, sources differ"] = Corroborated.SideWords(SideOutside, true)
 	for i := range tailoringNames {
 		all["tailoring "+tailoringNames[i]] = Tailoring(i).Words()
 	}
@@ -114,8 +115,9 @@ func TestClaimStandingWords(t *testing.T) {
 		main Reason
 		want string
 	}{
-		{"holding", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48}, Markets: 7}, "", "nothing seen outside: 48 looks, 7 markets"},
-		{"holding, one", ClaimStanding{Standing: Holding, Coverage: Coverage{Looks: 1}, Markets: 1}, "", "nothing seen outside: 1 look, 1 market"},
+		{"holding", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48, Counted: 48}, Markets: 7}, "", "nothing seen outside: 48 looks, 7 markets"},
+		{"holding, some from here", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48, Counted: 24}, Markets: 7}, "", "nothing seen outside: 24 of 48 looks, 7 markets"},
+		{"holding, one", ClaimStanding{Standing: Holding, Coverage: Coverage{Looks: 1, Counted: 1}, Markets: 1}, "", "nothing seen outside: 1 look, 1 market"},
 		{"pending", ClaimStanding{Standing: Pending, Claim: promise}, "", "still outside; not due until 31 Oct 2014"},
 		{"broken", ClaimStanding{Standing: Broken, Claim: promise}, "", "still outside; due since 31 Oct 2014"},
 		{"broken, no date", ClaimStanding{Standing: Broken}, "", "still outside; promised without a date"},
