@@ -18,11 +18,11 @@ type flight struct {
 	until time.Time // when the look must have ended
 
 	q         *query
-	tries     int      // begun for q
-	tcp       bool     // asked over TCP from now on, since UDP could not bring it
-	truncated bool     // because a response over UDP was truncated
-	kept      try      // the failed try of q to report: one that says more than silence
-	first     response // what a Probe needs of the one response it wants
+	tries     int       // begun for q
+	tcp       bool      // asked over TCP from now on, since UDP could not bring it
+	truncated bool      // because a response over UDP was truncated
+	kept      try       // the failed try of q to report: one that says more than silence
+	first     *response // what a Probe needs of the one response it wants
 
 	cur      try
 	sent     time.Time // when cur was
@@ -173,7 +173,7 @@ func (e *engine) took(f *flight) {
 			e.ask(f)
 			return
 		}
-		f.first = response{rcode: resp.rcode, subnet: resp.subnet}
+		f.first = &response{rcode: resp.rcode, subnet: resp.subnet}
 		e.finish(f)
 		return
 	}

@@ -158,7 +158,7 @@ func silenceText(silent []string, last string, f residency.Failure) string {
 
 // answerText says how a server answered, in one sentence.
 func answerText(f *flight) string {
-	server, resp, back := f.server, &f.first, f.first.subnet
+	server, resp, back := f.server, f.first, f.first.subnet
 	switch {
 	case resp.rcode != dns.RcodeSuccess && resp.rcode != dns.RcodeNameError:
 		return fmt.Sprintf("answers, but with %s to %s, so nothing is known of client subnets", rcodeName(resp.rcode), questionText(f.obs.Question))
