@@ -20,7 +20,7 @@ import (
 //	api.vendor.com -> lb.balance.net -> edge.cdn.net
 func small(t testing.TB) *internet {
 	n := newInternet(t)
-	n.put("11.0.0.1", ".", "com 172800 NS a.nic.com", "a.nic.com 172800 A 11.0.1.1", "net 172800 NS a.nic.net", "a.nic.net 172800 A 11.0.1.2")
+	n.put("11.0.0.1", ".", ". 172800 NS a.root-servers.net", "com 172800 NS a.nic.com", "a.nic.com 172800 A 11.0.1.1", "net 172800 NS a.nic.net", "a.nic.net 172800 A 11.0.1.2")
 	n.put("11.0.1.1", "com", "vendor.com 3600 NS ns1.vendor.com", "vendor.com 3600 NS ns2.vendor.com",
 		"ns1.vendor.com 3600 A 11.0.2.1", "ns2.vendor.com 3600 A 11.0.2.2")
 	n.put("11.0.1.2", "net", "balance.net 3600 NS ns.balance.net", "ns.balance.net 3600 A 11.0.2.3",

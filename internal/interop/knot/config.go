@@ -16,6 +16,9 @@ type Zone struct {
 	// origin. SOA, NS and a default TTL of 300 s are added.
 	Records string
 
+	// Address is that of the zone's name server ns; default 127.0.0.1.
+	Address string
+
 	// Geo are the answers by client subnet. They stand before the zone's own,
 	// which everybody else gets.
 	Geo []Answer
@@ -34,8 +37,8 @@ const geoTTL = 60
 
 // zoneFile returns the zone in master-file form.
 func (z Zone) zoneFile() string {
-	return fmt.Sprintf("$ORIGIN %s\n$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 60\n@ NS ns\nns A 127.0.0.1\n%s\n",
-		absolute(z.Origin), z.Records)
+	return fmt.Sprintf("$ORIGIN %s\n$TTL 300\n@ SOA ns hostmaster 1 3600 900 1209600 60\n@ NS ns\nns A %s\n%s\n",
+		absolute(z.Origin), cmp.Or(z.Address, loopback), z.Records)
 }
 
 // geoFile returns the configuration of the geoip module in subnet mode: hosts,
@@ -68,11 +71,11 @@ func (z Zone) geoFile() string {
 }
 
 // serverFile returns knot.conf for the zones, whose files lie in dir.
-func serverFile(dir string, port int, zones []Zone) string {
+func serverFile(dir, ip string, port int, zones []Zone) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `server:
     rundir: %q
-    listen: 127.0.0.1@%d
+    listen: %s@%d
     edns-client-subnet: on
     udp-workers: 1
     tcp-workers: 1
@@ -82,7 +85,7 @@ log:
     any: info
 database:
     storage: %q
-`, dir, port, dir)
+`, dir, ip, port, dir)
 	b.WriteString("mod-geoip:\n")
 	for i, z := range zones {
 		if len(z.Geo) > 0 {

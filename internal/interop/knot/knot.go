@@ -29,26 +29,34 @@ type Server struct {
 // a tenth of a second; a loaded machine takes longer.
 const patience = 30 * time.Second
 
+// loopback is the address of a server that needs no other.
+const loopback = "127.0.0.1"
+
 // Start serves the zones until the test ends.
 func Start(t testing.TB, zones ...Zone) *Server {
 	t.Helper()
+	return StartAll(t, Host{Address: loopback, Zones: zones})[0]
+}
+
+// Host is one Knot DNS of several.
+type Host struct {
+	Address string // of loopback
+	Zones   []Zone
+}
+
+// StartAll starts a Knot DNS for each host, all on one port, until the test
+// ends.
+func StartAll(t testing.TB, hosts ...Host) []*Server {
+	t.Helper()
 	program := find(t, "knotd")
-	// Not t.TempDir, whose path has the test's name in it: Knot makes a socket
-	// in its directory, and a socket's path may have 107 bytes.
-	dir, err := os.MkdirTemp("", "knot")
-	if err != nil {
-		t.Fatalf("start knotd: %v", err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	// The port is free when it is chosen and may be taken when Knot binds it:
 	// then another one is tried.
 	const tries = 5
 	for try := 1; ; try++ {
 		port := freePort(t)
-		write(t, dir, port, zones)
-		p, err := run(t, program, dir, fmt.Sprintf("127.0.0.1:%d", port), zones)
+		list, err := startOn(t, program, port, hosts)
 		if err == nil {
-			return &Server{Addr: p}
+			return list
 		}
 		if strings.Contains(err.Error(), "unknown module") {
 			missing(t, "Knot's geoip module")
@@ -57,6 +65,27 @@ func Start(t testing.TB, zones ...Zone) *Server {
 			t.Fatalf("start knotd: %v", err)
 		}
 	}
+}
+
+// startOn starts a Knot DNS for each host on the port.
+func startOn(t testing.TB, program string, port int, hosts []Host) (list []*Server, err error) {
+	t.Helper()
+	for _, h := range hosts {
+		// Not t.TempDir, whose path has the test's name in it: Knot makes a
+		// socket in its directory, and a socket's path may have 107 bytes.
+		dir, err := os.MkdirTemp("", "knot")
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		write(t, dir, h.Address, port, h.Zones)
+		addr, err := run(t, program, dir, fmt.Sprintf("%s:%d", h.Address, port), h.Zones)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &Server{Addr: addr})
+	}
+	return list, nil
 }
 
 // find looks the program up, also where root's PATH has it and others' not.
@@ -82,9 +111,9 @@ func missing(t testing.TB, what string) {
 }
 
 // write puts all that Knot reads into dir.
-func write(t testing.TB, dir string, port int, zones []Zone) {
+func write(t testing.TB, dir, ip string, port int, zones []Zone) {
 	t.Helper()
-	files := map[string]string{"knot.conf": serverFile(dir, port, zones)}
+	files := map[string]string{"knot.conf": serverFile(dir, ip, port, zones)}
 	for i, z := range zones {
 		files[fmt.Sprintf("zone%d", i)] = z.zoneFile()
 		files[fmt.Sprintf("geo%d.conf", i)] = z.geoFile()
