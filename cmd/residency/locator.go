@@ -201,9 +201,17 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 		list = append(list, "networks that are in many places at once are known by old lists, so newer ones may pass for one place: "+strings.Join(blind, ", ")+". \"residency data update\" renews them")
 	}
 	if len(old) > 0 {
-		list = append(list, "location data that is getting old: "+strings.Join(old, ", ")+". \"residency data update\" renews it")
+		list = append(list, "location data that is getting old: "+firstOf(old)+". \"residency data update\" renews it")
 	}
 	return append(list, ev.unusedLines(at)...)
+}
+
+// firstOf names the first of a list and counts the others.
+func firstOf(list []string) string {
+	if len(list) < 3 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", list[0], len(list)-1)
 }
 
 // settle gives every market its client subnets: the configured ones, or chosen
