@@ -45,8 +45,23 @@ func TestCheckAgainstKnot(t *testing.T) {
 		want["nodata "+code] = "not_measured"
 		want["gone "+code] = "not_measured"
 	}
-	server := knot.Start(t, zone)
-	config += fmt.Sprintf("[[resolve.server]]\nname = \"knot\"\naddresses = [%q]\nauthoritative = true\n", server.Addr)
+	const root, tld, leaf = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+	zone.Address = leaf
+	hosts := knot.StartAll(t,
+		knot.Host{Address: root, Zones: []knot.Zone{{Origin: ".", Address: root, Records: "example NS ns.example\nns.example A " + tld}}},
+		knot.Host{Address: tld, Zones: []knot.Zone{{Origin: "example", Address: tld, Records: "acme NS ns.acme\nns.acme A " + leaf}}},
+		knot.Host{Address: leaf, Zones: []knot.Zone{zone}})
+	direct := fmt.Sprintf("[[resolve.server]]\nname = \"knot\"\naddresses = [%q]\nauthoritative = true\n", hosts[2].Addr)
+	fromRoot := fmt.Sprintf("[[resolve.server]]\nname = \"iterative\"\niterative = true\nroot_hints = [%q]\nport = %d\nallow_special = true\n",
+		hosts[0].Addr, netip.MustParseAddrPort(hosts[0].Addr).Port())
+	t.Run("directly", func(t *testing.T) { checkCells(t, config+direct, want) })
+	t.Run("from the root", func(t *testing.T) { checkCells(t, config+fromRoot, want) })
+}
+
+// checkCells runs check with the configuration and compares its cells, "host
+// market", with those wanted; one of them is outside.
+func checkCells(t *testing.T, config string, want map[string]string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.toml")
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
