@@ -28,7 +28,7 @@ func (e *env) adHoc(f checkFlags, hosts []string, base string) (*config.Config, 
 	}
 	made := *cfg
 	made.Organisation, made.Resolve, made.Geo, made.Alert = from.Organisation, from.Resolve, from.Geo, from.Alert
-	made.Network = from.Network
+	made.Network, made.Positions = from.Network, from.Positions
 	made.Files, made.SHA256 = from.Files, from.SHA256
 	made.Markets = slices.Clone(cfg.Markets)
 	for i, m := range made.Markets {

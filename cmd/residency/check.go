@@ -23,6 +23,7 @@ type checkFlags struct {
 	market, regions, never []string
 	timeout                time.Duration
 	quiet, all, historic   bool
+	rtt                    rttFlag
 	notify                 bool
 }
 
@@ -59,6 +60,7 @@ configuration. A check has no memory yet: every run tells again, so use
   residency check --at 2014-11-02 --historic
   residency check api.example.com --market IN --regions US,SG`,
 		RunE: func(cmd *cobra.Command, hosts []string) error {
+			f.rtt.read(cmd)
 			return runCheck(cmd.Context(), e, f, hosts, cmd.Flags().Changed("config"))
 		},
 	}
@@ -67,6 +69,7 @@ configuration. A check has no memory yet: every run tells again, so use
 	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
 	fl.StringVar(&f.at, "at", "", "judge what is answered now as of this time (2014-11-02 or RFC 3339); tells no channel")
 	fl.StringVar(&f.data, "data", "", dataUsage)
+	f.rtt.add(cmd)
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long; what was measured by then is printed as partial")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")
 	fl.BoolVar(&f.all, "all", false, "print every result, however many")
@@ -99,6 +102,9 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	cfg, err := e.checkConfig(f, hosts, named)
 	if err != nil {
 		return exitError{exitUsage, err}
+	}
+	if cfg, err = f.rtt.apply(cfg); err != nil {
+		return err
 	}
 	at, err := parseAt(f.at, cfg.Organisation.Location)
 	if err != nil {

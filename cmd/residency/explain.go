@@ -20,6 +20,7 @@ type explainFlags struct {
 	data                      string
 	timeout                   time.Duration
 	historic                  bool
+	rtt                       rttFlag
 }
 
 func newExplain(e *env) *cobra.Command {
@@ -36,6 +37,7 @@ Without --market the market is shown that is worst.`,
 		Example: `  residency explain api.account.xiaomi.com --market IN`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.rtt.read(cmd)
 			return runExplain(cmd.Context(), e, f, args[0])
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -48,6 +50,7 @@ Without --market the market is shown that is worst.`,
 	fl.StringVar(&f.claim, "claim", "", "the claim or policy to judge; the default is every one that is about the endpoint")
 	fl.StringVar(&f.at, "at", "", "judge as of this time (2014-11-02 or RFC 3339)")
 	fl.StringVar(&f.data, "data", "", dataUsage)
+	f.rtt.add(cmd)
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long")
 	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
 	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
@@ -71,6 +74,9 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 	cfg, err := e.loader().Load(f.config)
 	if err != nil {
 		return exitError{exitUsage, err}
+	}
+	if cfg, err = f.rtt.apply(cfg); err != nil {
+		return err
 	}
 	at, err := parseAt(f.at, cfg.Organisation.Location)
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"residency/internal/config"
+	"residency/internal/geo/hint"
 	"residency/internal/geo/prefix"
+	"residency/internal/geo/rtt"
 	"residency/internal/pool"
 	"residency/internal/residency"
 	"residency/internal/resolve"
@@ -22,6 +24,8 @@ type house struct {
 	leftOut  int // claims that are not live
 	geo      *evidence
 	resolver *resolve.Resolver
+	hints    *hint.Hints
+	outlines *rtt.Outlines // nil where no delays are measured
 	notices  []string
 	drawn    map[string]*pool.Drawn // by endpoint, from run to run
 }
@@ -30,7 +34,7 @@ type house struct {
 func (e *env) loader() config.Loader {
 	return config.Loader{
 		Now: e.now, Getenv: e.getenv,
-		ProviderRegions: prefix.Regions(), DataSources: dataSources(),
+		ProviderRegions: prefix.Regions(), DataSources: dataSources(), FarFrom: farFrom(),
 		ParseSchedule: func(spec string) error {
 			_, err := watch.ParseSchedule([]string{spec}, time.UTC, e.now())
 			return err
@@ -59,6 +63,14 @@ func (e *env) furnish(ctx context.Context, cfg *config.Config, historic bool) (*
 	}
 	if h.resolver, err = e.resolver(cfg); err != nil {
 		return nil, err
+	}
+	if h.hints, err = hint.New(prefix.Regions()); err != nil {
+		return nil, err
+	}
+	if cfg.Geo.RTT.Enabled {
+		if h.outlines, err = rtt.Load(); err != nil {
+			return nil, err
+		}
 	}
 	return h, nil
 }
@@ -98,14 +110,23 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 	markets, notices := h.geo.settle(h.cfg.Markets, h.cfg.Resolve, now)
 	h.withoutSubnets(markets)
 	return &watch.Engine{
-		Observer: h.resolver, Locator: h.geo.locator,
+		Observer: h.resolver, Locator: h.geo.locator, Hints: h.hints, Namer: h.namer(), Surveyor: h.surveyor(e, now),
 		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,
 		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
 			Version: buildVersion(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,
 			Notice:   h.cfg.Organisation.Notice,
-			Datasets: h.geo.datasetsAt(now, h.cfg.Geo.MaxAge), Missing: h.geo.missing,
+			Datasets: append(h.geo.datasetsAt(now, h.cfg.Geo.MaxAge), h.hints.Dataset()), Missing: h.geo.missing,
 			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(now, h.cfg.Geo)...), notices...),
 		},
 	}
+}
+
+// namer returns what asks for the names of addresses, nil where the
+// configuration does not want it.
+func (h *house) namer() watch.Namer {
+	if !h.cfg.Geo.PTR {
+		return nil
+	}
+	return h.resolver
 }
