@@ -32,6 +32,10 @@ type cut struct {
 	path    []residency.Delegation // the servers that led here, from the root
 	proof   []residency.Exchange   // their referrals
 	until   time.Time
+
+	// whole is servers and those that the zone itself names besides, once it
+	// was asked; guarded by the slot that allServers waits for.
+	whole []nameServer
 }
 
 // nameServer is one server of a zone.

@@ -127,6 +127,35 @@ func minimised(zone, name string, n int) string {
 	return at
 }
 
+// allServers returns the servers of a zone: those that the zone above names,
+// and those that the zone itself names besides. Resolvers differ in whom they
+// believe (RFC 2181 section 5.4.1, RFC 9471), so users are sent to both.
+func (w *walk) allServers(c *cut) []nameServer {
+	if c.zone == "." {
+		return c.servers
+	}
+	free, ok := w.it.wait(w, c.zone, "*."+c.zone) // no host has that name
+	if !ok {
+		return c.servers
+	}
+	defer free()
+	if c.whole != nil {
+		return c.whole
+	}
+	list := slices.Clone(c.servers)
+	_, r, s, _, bad := w.askAny(c, c.zone, dns.TypeNS, nil)
+	if bad == nil && s == answers {
+		for _, rec := range r.resp.nameservers {
+			known := slices.ContainsFunc(list, func(ns nameServer) bool { return ns.name == rec.target })
+			if rec.owner == c.zone && !known && len(list) < maxNameServers {
+				list = append(list, w.glued(c, rec.target, r.resp.glue))
+			}
+		}
+		c.whole = list
+	}
+	return list
+}
+
 // askAny asks the servers of c, one after the other, until one is of use. A
 // server that has no address yet is asked last.
 func (w *walk) askAny(c *cut, name string, rtype uint16, stack []string) (nameServer, outcome, standing, string, *trouble) {

@@ -33,8 +33,8 @@ const (
 
 // Iterative makes a Server one that finds the name servers of each name by
 // itself, from the root down, and asks them. Every authoritative server of
-// every zone in the chain of aliases is asked, and every distinct target is
-// followed: each authoritative server of the last zone gives one Observation.
+// every zone in the chain of aliases is asked, those that only the zone itself
+// names too, and every distinct target is followed: each authoritative server of the last zone gives one Observation.
 //
 // The client subnet is told to the servers of zones that belong to somebody,
 // not to those of the root and the top-level domains (RFC 7871 section 11.1:

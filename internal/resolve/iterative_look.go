@@ -143,7 +143,7 @@ func (t *tree) visit(n *node) {
 // servers returns the servers of a zone that are to be asked, with their
 // addresses. Two names for one address are one server.
 func (t *tree) servers(c *cut) []nameServer {
-	list := slices.Clone(t.it.sampled(c.servers, t.q))
+	list := slices.Clone(t.it.sampled(t.allServers(c), t.q))
 	each(len(list), func(i int) { list[i] = t.found(list[i], nil) })
 	taken := map[string]bool{}
 	return slices.DeleteFunc(list, func(ns nameServer) bool {

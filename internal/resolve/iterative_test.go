@@ -107,12 +107,13 @@ func TestWhoIsToldTheSubnet(t *testing.T) {
 	n := small(t)
 	r := n.resolver(nil)
 	looks(t, r, question("www.vendor.com", "A", "198.51.100.0/24"))
-	want := []string{"11.0.0.1 www.vendor.com A", "11.0.1.1 www.vendor.com A", "11.0.2.1 www.vendor.com A", "11.0.2.1 www.vendor.com A+ecs", "11.0.2.2 www.vendor.com A+ecs"}
+	want := []string{"11.0.0.1 www.vendor.com A", "11.0.1.1 www.vendor.com A", "11.0.2.1 vendor.com NS", "11.0.2.1 www.vendor.com A",
+		"11.0.2.1 www.vendor.com A+ecs", "11.0.2.2 www.vendor.com A+ecs"}
 	got := n.queries()
 	// Which of the vendor's servers is asked first is not promised.
 	for i := range got {
-		if got[i] == "11.0.2.2 www.vendor.com A" {
-			got[i] = want[2]
+		if got[i] == "11.0.2.2 www.vendor.com A" || got[i] == "11.0.2.2 vendor.com NS" {
+			got[i] = strings.Replace(got[i], "11.0.2.2", "11.0.2.1", 1)
 		}
 	}
 	slices.Sort(got)
@@ -262,6 +263,12 @@ var brokenCases = []struct {
 			return &reply{authority: []string{"other.com 60 NS ns1.vendor.com"}, extra: []string{"ns1.vendor.com 60 A 11.0.2.1"}}
 		}
 	}, []string{"a.nic.com: lame"}, "lame"},
+	{"a server that only the zone itself names", "www.vendor.com", func(n *internet) {
+		for _, s := range []string{"11.0.2.1", "11.0.2.2"} {
+			n.put(s, "vendor.com", "vendor.com 60 NS ns3.vendor.com", "ns3.vendor.com 60 A 11.0.2.7")
+		}
+		n.put("11.0.2.7", "vendor.com", "www.vendor.com 60 A 192.0.2.77")
+	}, []string{"ns1.vendor.com: 192.0.2.1", "ns2.vendor.com: 192.0.2.1", "ns3.vendor.com: 192.0.2.77"}, ""},
 	{"servers that differ: each target is followed", "split.vendor.com", func(n *internet) {
 		for s, target := range map[string]string{"11.0.2.1": "www.vendor.com", "11.0.2.2": "lb.balance.net"} {
 			n.put(s, "vendor.com", "split.vendor.com 60 CNAME "+target)

@@ -184,8 +184,8 @@ func (w *walker) answer(rec record, begin, end int) error {
 			rec.svc = svc
 			break
 		}
-		if rec.rtype != dns.TypeA && rec.rtype != dns.TypeAAAA {
-			return nil // asked for to see whether the server answers at all
+		if rec.rtype == dns.TypeNS {
+			return w.nameServer(rec, begin, end)
 		}
 		addr, ok := netip.AddrFromSlice(w.msg[begin:end])
 		if !ok || addr.Is4() != (rec.rtype == dns.TypeA) {
