@@ -13,7 +13,7 @@
 //
 // A look that fails is an observation with a failure from a closed list, never
 // a Go error: for each pair of a question and a server there is exactly one
-// observation, whatever the server does. Servers are taken to be slow, lying
+// observation (more from an iterative one), whatever the server does. Servers are taken to be slow, lying
 // or hostile. A response counts only if it comes back on the socket its request
 // left from, with the id and the question of that request; any other is passed
 // over until the time-out (RFC 5452 section 9). Ids come from the system's
