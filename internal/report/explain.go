@@ -19,7 +19,7 @@ import (
 func Explain(w io.Writer, run residency.Run, claim residency.Claim, round residency.Round, cell residency.Cell, o Options) error {
 	p := &printer{run: &run, o: o}
 	p.before()
-	proof := prove(&run, claim, &round, &cell)
+	proof := prove(&run, claim, &round, &cell, o.Part)
 	p.heading(verdictMark(cell.Verdict) + " " + proof.Title)
 	p.draw(proof.Sections)
 	_, err := io.WriteString(w, p.String())

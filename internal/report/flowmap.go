@@ -18,6 +18,7 @@ type flow struct {
 	market, place residency.Country
 	side          residency.Side
 	sure          bool // these answers can be in this country only
+	edge          bool // they are approved only because the host is declared a CDN edge
 	results       int
 }
 
@@ -25,18 +26,21 @@ type flow struct {
 func flows(run *residency.Run) []flow {
 	type key struct {
 		market, place residency.Country
-		sure          bool
+		sure, edge    bool
 	}
+	claims := claimsByID(run)
 	byKey := make(map[key]*flow)
 	for round, cell := range cells(run) {
 		here := make(map[key]bool)
-		for _, a := range cell.Addresses {
-			set := round.Locations[a.Address].Left()
+		for _, a := range counting(cell) {
+			at := round.Locations[a.Address]
+			set := at.Left()
+			as := edgeOf(claims[cell.Claim], cell, a, at) != edgeNot
 			for c := range set.All() {
-				k := key{cell.Market, c, set.Len() == 1}
+				k := key{cell.Market, c, set.Len() == 1, as}
 				f := byKey[k]
 				if f == nil {
-					f = &flow{market: cell.Market, place: c, side: residency.SideInside, sure: k.sure}
+					f = &flow{market: cell.Market, place: c, side: residency.SideInside, sure: k.sure, edge: as}
 					byKey[k] = f
 				}
 				if sideRank(a.Side) > sideRank(f.side) {
@@ -54,16 +58,20 @@ func flows(run *residency.Run) []flow {
 		list = append(list, *f)
 	}
 	slices.SortFunc(list, func(a, b flow) int {
-		sure := 0
-		if a.sure != b.sure {
-			sure = 1
-			if a.sure {
-				sure = -1
-			}
-		}
-		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.market, b.market), sure)
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.market, b.market), trueFirst(a.sure, b.sure), trueFirst(b.edge, a.edge))
 	})
 	return list
+}
+
+// trueFirst compares so that true comes before false.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // sideRank orders sides from good to bad.
@@ -338,16 +346,20 @@ func routes(list []flow) []route {
 		place residency.Country
 		side  residency.Side
 		sure  bool
+		edge  bool
 	}
 	byKey := make(map[key]*route)
 	var order []key
 	names := make(map[key][]residency.Country)
 	for _, f := range list {
-		k := key{f.place, f.side, f.sure}
+		k := key{f.place, f.side, f.sure, f.edge}
 		r := byKey[k]
 		if r == nil {
 			r = &route{Place: f.place.Name(), Words: f.side.Words(), Side: f.side.String(),
 				Mark: [...]string{markUnknown, markGood, markBad}[min(int(f.side), 2)]}
+			if f.edge {
+				r.Words = "outside the claim's own places; allowed as the host is declared a CDN edge"
+			}
 			if !f.sure {
 				r.Words += "; one of several places it can be in"
 			}

@@ -47,20 +47,20 @@ type Explained struct {
 // escapes it.
 type (
 	pageView struct {
-		Title, Lead, Notice, AsOf, Partial, Totals, When string
-		Style                                            template.CSS
-		Notes                                            []string
-		Claims                                           []claimView
-		Defs, Map                                        template.HTML
-		Routes                                           []route
-		Matrices                                         []matrixView
-		Steps                                            []stepView
-		Proofs                                           []proof
-		Datasets                                         []datasetView
-		Missing                                          []string
-		Limits                                           []string
-		Verdicts                                         []legend
-		Version                                          string
+		Title, Lead, Notice, Asked, Partial, Totals, When string
+		Style                                             template.CSS
+		Notes                                             []string
+		Claims                                            []claimView
+		Defs, Map                                         template.HTML
+		Routes                                            []route
+		Matrices                                          []matrixView
+		Steps                                             []stepView
+		Proofs                                            []proof
+		Datasets                                          []datasetView
+		Missing                                           []string
+		Limits                                            []string
+		Verdicts                                          []legend
+		Version                                           string
 	}
 	claimView struct {
 		ID, Title, Standing, Mark, Words, Allowed, Quote, Said, Source, Due, From string
@@ -72,6 +72,7 @@ type (
 		Claim, Title string
 		Markets      []marketView
 		Rows         []matrixRow
+		Note         string // on addresses approved only as edges
 	}
 	marketView struct{ Code, Name string }
 	matrixRow  struct {
@@ -90,7 +91,6 @@ type (
 	datasetView struct {
 		Name, What, Built, Hash, Licence string
 		Records                          int
-		Stale                            bool
 	}
 	legend struct{ Verdict, Mark, Words, Limit string }
 )
@@ -130,7 +130,7 @@ func viewOf(page *Page) (*pageView, error) {
 	}
 	last := &page.Steps[len(page.Steps)-1].Run
 	v := &pageView{
-		Title: clean(page.Title), Lead: clean(page.Lead), Notice: clean(page.Notice), AsOf: asOf(last), Partial: partial(last),
+		Title: clean(page.Title), Lead: clean(page.Lead), Notice: clean(page.Notice), Asked: askedLine(last), Partial: partial(last),
 		Totals: totals(last), When: span(page.Steps), Matrices: matrices(last), Limits: residency.Limits(), Version: clean(last.Version),
 	}
 	for _, n := range last.Notices {
@@ -143,7 +143,7 @@ func viewOf(page *Page) (*pageView, error) {
 	}
 	drawMaps(v, page.Steps, world)
 	for _, e := range page.Explained {
-		p := prove(&e.Run, e.Claim, &e.Round, &e.Cell)
+		p := prove(&e.Run, e.Claim, &e.Round, &e.Cell, false)
 		p.Title = verdictMark(e.Cell.Verdict) + " " + p.Title
 		v.Proofs = append(v.Proofs, p)
 	}
@@ -151,6 +151,7 @@ func viewOf(page *Page) (*pageView, error) {
 	for _, verdict := range []residency.Verdict{residency.Inside, residency.Outside, residency.Undetermined, residency.NotMeasured} {
 		v.Verdicts = append(v.Verdicts, legend{verdict.String(), verdictMark(verdict), verdict.Words(), verdict.Limit()})
 	}
+	v.Verdicts = append(v.Verdicts, legend{retired, markRetired, "taken out of use by the vendor, and no address seen: not counted", "It says nothing about the promise. An address seen again would count."})
 	return v, nil
 }
 
@@ -238,14 +239,14 @@ func chartOf(steps []Step, claim residency.Claim, id string) template.HTML {
 func matrices(run *residency.Run) []matrixView {
 	var list []matrixView
 	for _, c := range run.Claims {
-		m := matrixView{Claim: claimName(c.Claim), Title: clean(c.Claim.Title)}
+		m := matrixView{Claim: claimName(c.Claim), Title: clean(c.Claim.Title), Note: edgeNote(run, c.Claim)}
 		column := make(map[residency.Country]int)
 		for _, code := range c.Claim.Markets {
 			column[code] = len(m.Markets)
 			m.Markets = append(m.Markets, marketView{code.String(), code.Name()})
 		}
 		for i := range run.Rounds {
-			if row, some := rowOf(run, &run.Rounds[i], c.Claim.ID, column); some {
+			if row, some := rowOf(run, &run.Rounds[i], c.Claim, column); some {
 				m.Rows = append(m.Rows, row)
 			}
 		}
@@ -256,14 +257,18 @@ func matrices(run *residency.Run) []matrixView {
 	return list
 }
 
+// retired is what a result is drawn as that does not count because the endpoint
+// is out of use.
+const retired = "retired"
+
 // rowOf is one endpoint's row; false if the claim does not cover it.
-func rowOf(run *residency.Run, round *residency.Round, claim string, column map[residency.Country]int) (matrixRow, bool) {
+func rowOf(run *residency.Run, round *residency.Round, claim residency.Claim, column map[residency.Country]int) (matrixRow, bool) {
 	row := matrixRow{Host: clean(round.Endpoint.Host), Service: clean(round.Endpoint.Service), Cells: make([]matrixCell, len(column))}
 	some := false
 	for i := range round.Cells {
 		cell := &round.Cells[i]
 		n, ok := column[cell.Market]
-		if cell.Claim != claim || !ok {
+		if cell.Claim != claim.ID || !ok {
 			continue
 		}
 		some = true
@@ -274,7 +279,14 @@ func rowOf(run *residency.Run, round *residency.Round, claim string, column map[
 		}
 		row.Cells[n] = matrixCell{
 			Verdict: cell.Verdict.String(), Mark: verdictMark(cell.Verdict), Places: strings.Join(first.Codes(), " "),
-			Words: cell.Market.Name() + ": " + verdictWords(run, cell) + "; answers from " + where(round, cell) + "; " + cell.Grade.Words(),
+			Words: cell.Market.Name() + ": " + verdictWords(run, cell) + "; answers from " + where(round, cell) + "; " + sure(round, cell),
+		}
+		if hasEdge(claim, round, cell) {
+			row.Cells[n].Places += " (edge)"
+			row.Cells[n].Words += "; allowed as the host is declared a CDN edge"
+		}
+		if !cell.Counts && cell.Endpoint.RetiredAt(run.At) {
+			row.Cells[n].Verdict, row.Cells[n].Mark = retired, markRetired
 		}
 	}
 	return row, some
@@ -287,7 +299,11 @@ func datasets(steps []Step) (list []datasetView, missing []string) {
 		for _, d := range steps[i].Run.Datasets {
 			if key := d.Name + d.SHA256; !seen[key] {
 				seen[key] = true
-				list = append(list, datasetView{clean(d.Name), d.Class.Words(), isoDay(d.Built), clean(d.SHA256), clean(d.Licence), d.Records, d.Stale})
+				what := d.Class.Words()
+				if words := d.Class.StaleWords(); d.Stale && words != "" {
+					what += "; " + words
+				}
+				list = append(list, datasetView{clean(d.Name), what, isoDay(d.Built), clean(d.HashWords()), clean(d.Licence), d.Records})
 			}
 		}
 		for _, m := range steps[i].Run.Missing {

@@ -32,9 +32,23 @@ type jsonRun struct {
 	Failed       int        `json:"failed"`
 }
 
+// jsonDataset hides two fields of the data set by its own: built is null when
+// it is not known, and sha256 is that of a file only. Data that came in a Go
+// module has an empty sha256, and in hash the module's own hash ("h1:..."),
+// which go.sum has and sha256sum cannot check.
 type jsonDataset struct {
 	residency.Dataset
-	Built *time.Time `json:"built"` // hides the field of the data set: null when not known
+	Built  *time.Time `json:"built"`
+	SHA256 string     `json:"sha256"`
+	Hash   string     `json:"hash,omitempty"`
+}
+
+func datasetOf(d residency.Dataset) jsonDataset {
+	out := jsonDataset{Dataset: d, Built: known(d.Built), SHA256: d.SHA256}
+	if d.OfModule() {
+		out.SHA256, out.Hash = "", d.SHA256
+	}
+	return out
 }
 
 type jsonResolver struct {
@@ -108,6 +122,8 @@ type jsonAddress struct {
 	Grade      residency.Grade     `json:"grade"`
 	Reasons    []residency.Reason  `json:"reasons"`
 	Counts     bool                `json:"counts"`
+	FromHere   bool                `json:"seen_from_here,omitempty"` // by no look about the market: shown, no more
+	AllowedAs  string              `json:"allowed_as,omitempty"`     // "cdn": approved only because the host is declared an edge
 	Tailoring  residency.Tailoring `json:"tailoring"`
 	Resolvers  []string            `json:"resolvers"`
 	Hint       bool                `json:"hint,omitempty"` // known only as a hint in an HTTPS record
@@ -158,9 +174,9 @@ func JSON(w io.Writer, run residency.Run) error {
 		}
 	}
 	out.WriteString("],\n\"cells\":[")
-	i := 0
+	i, claims := 0, claimsByID(&run)
 	for round, cell := range cells(&run) {
-		if err := member(out, i, cellOf(round, cell)); err != nil {
+		if err := member(out, i, cellOf(claims[cell.Claim], round, cell)); err != nil {
 			return err
 		}
 		i++
@@ -208,8 +224,9 @@ func NDJSON(w io.Writer, run residency.Run) error {
 			return err
 		}
 	}
+	claims := claimsByID(&run)
 	for round, cell := range cells(&run) {
-		if err := line("cell", cellOf(round, cell)); err != nil {
+		if err := line("cell", cellOf(claims[cell.Claim], round, cell)); err != nil {
 			return err
 		}
 	}
@@ -228,7 +245,7 @@ func marshal(v any) ([]byte, error) {
 }
 
 func headOf(run *residency.Run) jsonHead {
-	looks, failed := coverage(run)
+	looks, failed, _ := coverage(run)
 	head := jsonHead{
 		Run: jsonRun{
 			ID: run.ID, At: run.At, Started: known(run.Started), Finished: known(run.Finished),
@@ -243,7 +260,7 @@ func headOf(run *residency.Run) jsonHead {
 		head.Run.SimulatedAt = &run.At
 	}
 	for _, d := range run.Datasets {
-		head.Datasets = append(head.Datasets, jsonDataset{d, known(d.Built)})
+		head.Datasets = append(head.Datasets, datasetOf(d))
 	}
 	for _, r := range run.Resolvers {
 		in := residency.CountriesOf(r.StandsIn...).Codes()
@@ -271,7 +288,7 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 	}
 }
 
-func cellOf(round *residency.Round, cell *residency.Cell) jsonCell {
+func cellOf(claim residency.Claim, round *residency.Round, cell *residency.Cell) jsonCell {
 	out := jsonCell{
 		Claim: cell.Claim, Vendor: cell.Endpoint.Vendor, Service: cell.Endpoint.Service,
 		Endpoint: cell.Endpoint.Host, Role: cell.Endpoint.Role, Market: cell.Market,
@@ -280,7 +297,7 @@ func cellOf(round *residency.Round, cell *residency.Cell) jsonCell {
 		Looks: []jsonLook{}, Coverage: cell.Coverage, Pool: poolOf(cell.Pool), Hints: some(cell.Hints),
 	}
 	for _, a := range cell.Addresses {
-		out.Addresses = append(out.Addresses, addressOf(round, cell, a))
+		out.Addresses = append(out.Addresses, addressOf(claim, round, cell, a))
 	}
 	for i := range round.Observations {
 		if o := &round.Observations[i]; o.Market == cell.Market {
@@ -290,15 +307,18 @@ func cellOf(round *residency.Round, cell *residency.Cell) jsonCell {
 	return out
 }
 
-func addressOf(round *residency.Round, cell *residency.Cell, a residency.JudgedAddress) jsonAddress {
+func addressOf(claim residency.Claim, round *residency.Round, cell *residency.Cell, a residency.JudgedAddress) jsonAddress {
 	at := round.Locations[a.Address]
 	out := jsonAddress{
 		Address: a.Address, Countries: at.Countries, Region: at.Region, Side: a.Side, Grade: a.Grade,
-		Reasons: some(a.Reasons), Counts: a.Counts, Tailoring: a.Tailoring, Resolvers: some(a.Resolvers),
+		Reasons: some(a.Reasons), Counts: a.Counts, FromHere: fromHere(a), Tailoring: a.Tailoring, Resolvers: some(a.Resolvers),
 		DecidedBy: at.Decision, Conflict: at.Conflict, Missing: some(at.Missing), Assertions: []jsonAssertion{},
 		Excluded: at.Countries.Intersect(at.Excluded),
 	}
 	seen := sightings(round, cell.Market, a.Address)
+	if edgeOf(claim, cell, a, at) != edgeNot {
+		out.AllowedAs = residency.RoleCDN.String()
+	}
 	out.Chain, out.Hint = []residency.Link{}, len(seen) > 0
 	for i, s := range seen {
 		if i == 0 {

@@ -68,7 +68,7 @@ func (l *Locator) human(x Located) string {
 		return p.String()
 	}
 	s := located(x.Location, nil)
-	s.Title = clean(x.Input) + "  " + x.Location.Countries.Names()
+	s.Title = clean(x.Input) + "  " + x.Location.Words()
 	s.Facts = s.Facts[1:]
 	p.draw([]section{s})
 	return p.String()

@@ -3,29 +3,29 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"residency/internal/residency"
 )
 
+// side is where an address of a cell stands towards a claim.
+type side struct {
+	residency.JudgedAddress
+	edge edge
+}
+
 // located is what all sources say of one address; side is nil for a bare one.
-func located(l residency.Location, side *residency.JudgedAddress) section {
+func located(l residency.Location, side *side) section {
 	s := section{Title: "Where " + l.Address.String() + " is", Header: []string{"source", "what it is", "says", "matched", "data of"}}
-	s.Facts = append(s.Facts, fact{"place", l.Left().Names()})
+	s.Facts = append(s.Facts, fact{"place", l.Words()})
 	if l.Region != "" {
 		s.Facts = append(s.Facts, fact{"provider region", clean(l.Region)})
 	}
 	s.Facts = append(s.Facts, fact{"how it was decided", l.Decision.Words()})
 	if side != nil {
-		words := side.Side.Words()
-		if len(side.Reasons) > 0 {
-			words += ": " + reasonWords(side.Reasons)
-		}
-		if !side.Counts {
-			words += " (does not count)"
-		}
-		s.Facts = append(s.Facts, fact{"towards the promise", words}, fact{"how sure", side.Grade.Words()},
+		s.Facts = append(s.Facts, fact{"towards the promise", side.words()}, fact{"how sure", side.Grade.SideWords(side.Side, differ(l))},
 			fact{"shown by", clean(strings.Join(side.Resolvers, ", "))})
 	}
 	for _, a := range l.Assertions {
@@ -34,11 +34,33 @@ func located(l residency.Location, side *residency.JudgedAddress) section {
 	if l.Conflict {
 		s.Lines = append(s.Lines, "The sources name different places. All of them are kept and shown.")
 	}
+	if more := l.Widened(); !more.Empty() {
+		s.Lines = append(s.Lines, "Only a correction declared by the user names "+more.Names()+": without it the place would be "+l.Left().Minus(more).Names()+".")
+	}
 	s.Lines = append(append(s.Lines, tooFar(l)...), contradicted(l)...)
 	for _, m := range l.Missing {
 		s.Lines = append(s.Lines, "Not available: "+clean(m)+".")
 	}
 	return s
+}
+
+// words says where the address stands, why, and whether it counts.
+func (s *side) words() string {
+	words := s.Side.Words()
+	if s.edge != edgeNot {
+		words = s.edge.Words()
+	}
+	reasons := s.Reasons
+	if fromHere(s.JudgedAddress) {
+		words += " (seen from here only, not by users of this market: it does not count)"
+		reasons = slices.DeleteFunc(slices.Clone(reasons), func(r residency.Reason) bool { return r == residency.ReasonNotTailored })
+	} else if !s.Counts {
+		words += " (does not count)"
+	}
+	if len(reasons) > 0 {
+		words += ": " + reasonWords(reasons)
+	}
+	return words
 }
 
 // tooFar says which of the countries named the measured delay excludes.
@@ -91,8 +113,10 @@ func assertionRow(a residency.Assertion) []string {
 	if a.Note != "" {
 		says += "; " + a.Note
 	}
-	if a.Stale {
-		says += "; too old to clear anything"
+	if words := a.Class.StaleWords(); a.Stale && voiced(a.Class) {
+		says += "; " + words
+	} else if a.Stale {
+		says += "; by an old list"
 	}
 	row := []string{a.Source, a.Class.Words(), says, prefix(a.Prefix), ""}
 	if a.Dataset != nil {
@@ -104,6 +128,11 @@ func assertionRow(a residency.Assertion) []string {
 		}
 	}
 	return row
+}
+
+// voiced reports whether data of the class speaks for a place.
+func voiced(c residency.Class) bool {
+	return c == residency.ClassProvider || c == residency.ClassGeofeed || c == residency.ClassDatabase
 }
 
 // isoDay writes a day in a table, where it must not be broken up.

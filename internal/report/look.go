@@ -93,24 +93,39 @@ func reached(looks []*residency.Observation, cell *residency.Cell) section {
 	return s
 }
 
-// onTheWire is the exchange that showed the address which decides.
+// onTheWire is the exchange that showed the address which decides: one about
+// the market before any other, one that cannot depend on who asked first.
 func onTheWire(looks []*residency.Observation, cell *residency.Cell) section {
 	s := section{Title: "On the wire"}
 	worst := worstFirst(cell.Addresses)
-	for _, o := range looks {
-		if len(o.Exchanges) == 0 {
-			continue
+	rank := func(o *residency.Observation) int {
+		switch {
+		case len(o.Exchanges) == 0,
+			len(worst) > 0 && !slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool { return a.Address == worst[0].Address }):
+			return 0
+		case !o.OfMarket():
+			return 1
+		case !o.Local && o.Tailoring < residency.TailoringGlobal:
+			return 2
 		}
-		shows := len(worst) == 0 || slices.ContainsFunc(o.Addresses, func(a residency.Answer) bool { return a.Address == worst[0].Address })
-		if !shows {
-			continue
-		}
-		x := o.Exchanges[len(o.Exchanges)-1]
-		s.Facts = []fact{{"asked", clean(x.Name + " " + o.Type + " of " + x.Server + " over " + x.Transport)}, {"at", x.At.UTC().Format("2006-01-02 15:04:05.000000Z")}}
-		s.Facts = append(s.Facts, besides(o)...)
-		s.Wire = []wire{{"request", x.Request}, {"response", x.Response}}
-		break
+		return 3
 	}
+	var o *residency.Observation
+	for _, look := range looks {
+		if r := rank(look); r > 0 && (o == nil || r > rank(o)) {
+			o = look
+		}
+	}
+	if o == nil {
+		return s
+	}
+	x := o.Exchanges[len(o.Exchanges)-1]
+	s.Facts = []fact{{"asked", clean(x.Name + " " + o.Type + " of " + x.Server + " over " + x.Transport)}, {"at", x.At.UTC().Format("2006-01-02 15:04:05.000000Z")}}
+	s.Facts = append(s.Facts, besides(o)...)
+	if o.Answered() && !o.OfMarket() {
+		s.Facts = append(s.Facts, fact{"note", "an answer meant for our own location, not for users of this market"})
+	}
+	s.Wire = []wire{{"request", x.Request}, {"response", x.Response}}
 	return s
 }
 

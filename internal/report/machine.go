@@ -69,10 +69,11 @@ func join(reasons []residency.Reason) string {
 	return strings.Join(list, "|")
 }
 
+// addresses joins the addresses of a cell that count.
 func addresses(cell *residency.Cell) string {
-	list := make([]string, len(cell.Addresses))
-	for i, a := range cell.Addresses {
-		list[i] = a.Address.String()
+	var list []string
+	for _, a := range counting(cell) {
+		list = append(list, a.Address.String())
 	}
 	return strings.Join(list, "|")
 }

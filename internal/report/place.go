@@ -24,7 +24,7 @@ func ExplainLocation(w io.Writer, input string, l residency.Location, without []
 	p := &printer{o: o}
 	s := located(l, nil)
 	s.Facts = slices.DeleteFunc(s.Facts, func(f fact) bool { return f.Label == "place" })
-	s.Title = clean(input) + "  " + l.Countries.Names()
+	s.Title = clean(input) + "  " + l.Words()
 	sections := []section{s, whoSpeaks(l), wouldChange(l, without)}
 	data := dataUsed(&residency.Round{Locations: map[netip.Addr]residency.Location{l.Address: l}},
 		&residency.Cell{Addresses: []residency.JudgedAddress{{Address: l.Address}}})
@@ -72,7 +72,7 @@ func whoSpeaks(l residency.Location) section {
 func wouldChange(l residency.Location, without []Changed) section {
 	s := section{Title: "What would change it"}
 	for _, c := range without {
-		s.Lines = append(s.Lines, clean(fmt.Sprintf("Without %s: %s (%s).", c.Source, c.Location.Countries.Names(), c.Location.Decision.Words())))
+		s.Lines = append(s.Lines, clean(fmt.Sprintf("Without %s: %s (%s).", c.Source, c.Location.Words(), c.Location.Decision.Words())))
 	}
 	if line, ok := oneMore[l.Decision]; ok {
 		s.Lines = append(s.Lines, line)

@@ -33,15 +33,17 @@ type wire struct {
 	Bytes []byte
 }
 
-// prove collects the proof of one cell.
-func prove(run *residency.Run, claim residency.Claim, round *residency.Round, cell *residency.Cell) proof {
+// prove collects the proof of one cell. In part, the run is not all that its
+// claims are about.
+func prove(run *residency.Run, claim residency.Claim, round *residency.Round, cell *residency.Cell, part bool) proof {
 	p := proof{Title: fmt.Sprintf("%s for users in %s: %s", clean(cell.Endpoint.Host), cell.Market.Name(), cell.Verdict.Words())}
 	looks := looksFrom(round, cell.Market)
 	p.Sections = append(p.Sections, promised(claim), asked(looks, cell), reached(looks, cell), answered(looks))
 	for _, a := range worstFirst(cell.Addresses) {
-		p.Sections = append(p.Sections, located(round.Locations[a.Address], &a))
+		at := round.Locations[a.Address]
+		p.Sections = append(p.Sections, located(at, &side{a, edgeOf(claim, cell, a, at)}))
 	}
-	p.Sections = append(p.Sections, judged(run, claim, cell), changes(claim, round, cell), cannot(looks, cell), onTheWire(looks, cell), dataUsed(round, cell))
+	p.Sections = append(p.Sections, judged(run, claim, round, cell, part), changes(claim, round, cell), cannot(looks, cell), onTheWire(looks, cell), dataUsed(round, cell))
 	p.Sections = slices.DeleteFunc(p.Sections, func(s section) bool {
 		return len(s.Facts)+len(s.Rows)+len(s.Lines)+len(s.Wire) == 0
 	})
@@ -58,9 +60,13 @@ func looksFrom(round *residency.Round, market residency.Country) []*residency.Ob
 	return list
 }
 
-// worstFirst puts the addresses that decide before the others.
+// worstFirst puts the addresses that decide before the others, and those that
+// do not count last.
 func worstFirst(list []residency.JudgedAddress) []residency.JudgedAddress {
 	rank := func(a residency.JudgedAddress) int {
+		if !a.Counts {
+			return 3
+		}
 		return map[residency.Side]int{residency.SideOutside: 0, residency.SideUnknown: 1, residency.SideInside: 2}[a.Side]
 	}
 	list = slices.Clone(list)
@@ -183,9 +189,10 @@ func answered(looks []*residency.Observation) section {
 }
 
 // judged is the verdict with all that it rests on.
-func judged(run *residency.Run, claim residency.Claim, cell *residency.Cell) section {
+func judged(run *residency.Run, claim residency.Claim, round *residency.Round, cell *residency.Cell, part bool) section {
 	s := section{Title: "What follows", Facts: []fact{
-		{"result", cell.Verdict.Words()}, {"how sure", cell.Grade.Words()},
+		{"result", cell.Verdict.Words()},
+		{"how sure", cell.Grade.SideWords(sideOf(cell.Verdict), allDiffer(round, cell))},
 	}}
 	for _, r := range cell.Reasons {
 		s.Facts = append(s.Facts, fact{"because", clean(r.Words())})
@@ -199,19 +206,8 @@ func judged(run *residency.Run, claim residency.Claim, cell *residency.Cell) sec
 	if cell.NotCounted > 0 {
 		s.Facts = append(s.Facts, fact{"left out", fmt.Sprintf("%d of its addresses are served from many places and do not count", cell.NotCounted)})
 	}
-	v := cell.Coverage
-	s.Facts = append(s.Facts, fact{"asked", fmt.Sprintf("%d of %s had an answer for this market; %s in all, %d failed",
-		v.Met, residency.Plural(v.Needs, "question"), residency.Plural(v.Looks, "look"), v.Failed)})
-	s.Facts = append(s.Facts, fact{"how much was seen", cell.Pool.Words()})
-	for _, c := range run.Claims {
-		if c.Claim.ID == claim.ID {
-			s.Facts = append(s.Facts, fact{"the whole claim", claimWords(run, c)})
-			if words := c.PoolWords(); words != "" {
-				s.Facts = append(s.Facts, fact{"what it may have missed", words})
-			}
-		}
-	}
-	s.Facts = append(s.Facts, fact{"judged as of", moment(run.At)})
+	s.Facts = append(s.Facts, fact{"asked", askedWords(cell.Coverage)}, fact{"how much was seen", cell.Pool.Words()})
+	s.Facts = append(append(s.Facts, wholeClaim(run, claim, part)...), fact{"judged as of", moment(run.At)})
 	return s
 }
 
@@ -241,7 +237,7 @@ func changes(claim residency.Claim, round *residency.Round, cell *residency.Cell
 	switch cell.Verdict {
 	case residency.Outside:
 		for _, a := range cell.Addresses {
-			if a.Side == residency.SideOutside {
+			if a.Counts && a.Side == residency.SideOutside {
 				s.Lines = append(s.Lines, fmt.Sprintf("%s no longer among the answers, or shown by independent sources to be in an approved place and not in %s.",
 					a.Address, round.Locations[a.Address].Left().Names()))
 			}
@@ -254,6 +250,9 @@ func changes(claim residency.Claim, round *residency.Round, cell *residency.Cell
 	default:
 		for _, r := range cell.Reasons {
 			line, ok := remedies[r]
+			if old := tooOld(round, cell); r == residency.ReasonStaleData && old != "" {
+				line = "A newer copy of what is too old to clear anything: " + old + "."
+			}
 			if !ok && residency.Failure(r).Valid() {
 				line, ok = "An answer.", true
 			}
@@ -295,7 +294,7 @@ func dataUsed(round *residency.Round, cell *residency.Cell) section {
 			if said.Dataset.Licence != "" {
 				line += "; " + said.Dataset.Licence
 			}
-			s.Lines = append(s.Lines, clean(line+"; SHA-256 "+said.Dataset.SHA256))
+			s.Lines = append(s.Lines, clean(line+"; "+said.Dataset.HashWords()))
 		}
 	}
 	return s

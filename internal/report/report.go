@@ -25,6 +25,10 @@ type Options struct {
 	Width int  // columns of the terminal; 0: 100
 	All   bool // every result, however many
 	Quiet bool // only what is not inside; nothing at all when all is well
+
+	// Part says that the run looked at a part of what its claims are about, as
+	// one host or one market: then Explain says nothing of a claim as a whole.
+	Part bool
 }
 
 func (o Options) width() int {
@@ -110,20 +114,6 @@ func claimsByID(run *residency.Run) map[string]residency.Claim {
 	return byID
 }
 
-// places returns the countries of a cell's addresses: those of addresses seen
-// outside, and those of all others.
-func places(round *residency.Round, cell *residency.Cell) (outside, other residency.Countries) {
-	for _, a := range cell.Addresses {
-		where := round.Locations[a.Address].Left()
-		if a.Side == residency.SideOutside {
-			outside = outside.Union(where)
-		} else {
-			other = other.Union(where)
-		}
-	}
-	return outside, other.Minus(outside)
-}
-
 // standings counts a run's claims by standing.
 func standings(run *residency.Run) (counts [4]int) {
 	for _, c := range run.Claims {
@@ -154,23 +144,30 @@ func verdicts(run *residency.Run) residency.CellCounts {
 	return n
 }
 
-// coverage adds up the looks of a run, each once: cells of several claims
-// share the looks of their endpoint.
-func coverage(run *residency.Run) (looks, failed int) {
+// coverage adds up the looks of a run, each once, those without an answer and
+// those with one that was not about the market: cells of several claims share
+// the looks of their endpoint.
+func coverage(run *residency.Run) (looks, failed, elsewhere int) {
 	for i := range run.Rounds {
 		for _, o := range run.Rounds[i].Observations {
 			looks++
-			if !o.Answered() {
+			switch {
+			case !o.Answered():
 				failed++
+			case !o.OfMarket():
+				elsewhere++
 			}
 		}
 	}
-	return looks, failed
+	return looks, failed, elsewhere
 }
 
 // totals is the last line of a report: "3 claims: 1 broken, 2 pending.".
 func totals(run *residency.Run) string {
 	if len(run.Claims) == 0 {
+		if run.LeftOut > 0 {
+			return fmt.Sprintf("No claim was judged; %d historic, withdrawn or superseded left out (--historic judges them).", run.LeftOut)
+		}
 		return "No claim was judged."
 	}
 	n := standings(run)
@@ -193,15 +190,6 @@ func list(counts ...counted) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// asOf is the line that marks a run judged at another time than its own; ""
-// for an ordinary run.
-func asOf(run *residency.Run) string {
-	if !run.Simulated {
-		return ""
-	}
-	return "Judged as of " + moment(run.At) + ", not as of the day it was run."
 }
 
 // partial says that a run ended early; "" if it did not.
@@ -257,14 +245,11 @@ func reasonWords(reasons []residency.Reason) string {
 
 // markets joins the names of markets, the first few of many.
 func markets(list []residency.Country, most int) string {
-	var names []string
+	all := make([]string, len(list))
 	for i, m := range list {
-		if i == most && len(list) > most+1 {
-			return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", len(list)-most)
-		}
-		names = append(names, m.Name())
+		all[i] = m.Name()
 	}
-	return strings.Join(names, ", ")
+	return names(all, most)
 }
 
 // claimName is how a claim is called: its vendor and its id.
@@ -280,7 +265,7 @@ func claimName(c residency.Claim) string {
 func claimWords(run *residency.Run, c residency.ClaimStanding) string {
 	words := c.Words(run.MainReason(c.Claim.ID))
 	if len(c.Outside) > 0 {
-		words += "; seen in " + c.Where.Names() + " from " + markets(c.Outside, 3)
+		words += "; seen " + seenOutside(run, c) + " from " + markets(c.Outside, 3)
 	}
 	if note := notLive(c.Claim); note != "" {
 		words += " (" + note + ")"

@@ -44,13 +44,14 @@ func Table(w io.Writer, run residency.Run, o Options) error {
 
 // before writes what must be read before any result.
 func (p *printer) before() {
+	if line := askedLine(p.run); line != "" {
+		p.para("", line, nil, false)
+	}
 	if p.run.Notice != "" {
 		p.para("", clean(p.run.Notice), lipgloss.Cyan, true)
 	}
-	for _, line := range []string{asOf(p.run), partial(p.run)} {
-		if line != "" {
-			p.para("", line, lipgloss.Yellow, false)
-		}
+	if line := partial(p.run); line != "" {
+		p.para("", line, lipgloss.Yellow, false)
 	}
 	for _, line := range p.run.Notices {
 		p.para("note: ", clean(line), lipgloss.Yellow, false)
@@ -107,7 +108,8 @@ func (p *printer) matrix() {
 		}
 		if len(rows) > 0 {
 			p.heading(claimName(c.Claim) + title(c.Claim))
-			p.grid(matrixHeader, rows, 0, func(row int) color.Color { return verdictColor(verdicts[row]) }, 4)
+			p.gridYielding(matrixHeader, rows, 0, 3, func(row int) color.Color { return verdictColor(verdicts[row]) }, 4)
+			p.edges(c.Claim, "  ")
 		}
 	}
 }
@@ -132,12 +134,12 @@ func (p *printer) lines(c residency.Claim) []resultLine {
 			if cell.Claim != c.ID || p.hidden(cell) {
 				continue
 			}
-			key := resultKey{cell.Endpoint.Host, where(round, cell), verdictWords(p.run, cell), cell.Grade}
+			key := resultKey{cell.Endpoint.Host, where(round, cell), verdictWords(p.run, cell), sure(round, cell)}
 			n, ok := at[key]
 			if !ok {
 				n = len(all)
 				at[key] = n
-				all = append(all, resultLine{host: hostName(c, cell), where: key.where, sure: sure(cell), words: key.words, verdict: cell.Verdict})
+				all = append(all, resultLine{host: hostName(c, cell), where: key.where, sure: key.sure, words: key.words, verdict: cell.Verdict})
 			}
 			all[n].markets = append(all[n].markets, cell.Market)
 		}
@@ -150,8 +152,7 @@ func (p *printer) lines(c residency.Claim) []resultLine {
 }
 
 type resultKey struct {
-	host, where, words string
-	grade              residency.Grade
+	host, where, words, sure string
 }
 
 // codes joins the codes of markets in the order of the alphabet.
@@ -191,41 +192,6 @@ func hostName(c residency.Claim, cell *residency.Cell) string {
 	return clean(cell.Endpoint.Service + " " + cell.Endpoint.Host)
 }
 
-// where names the countries a cell's addresses may be in, those seen outside
-// first.
-func where(round *residency.Round, cell *residency.Cell) string {
-	var outside, other []string
-	for _, a := range cell.Addresses {
-		names := round.Locations[a.Address].Left().Names()
-		list := &other
-		if a.Side == residency.SideOutside {
-			list = &outside
-		}
-		if !slices.Contains(*list, names) {
-			*list = append(*list, names)
-		}
-	}
-	slices.Sort(outside)
-	slices.Sort(other)
-	switch {
-	case len(cell.Addresses) == 0:
-		return markNothing
-	case len(outside) == 0:
-		return strings.Join(other, ", ")
-	case len(other) == 0:
-		return strings.Join(outside, ", ")
-	default:
-		return strings.Join(outside, ", ") + "; also " + strings.Join(other, ", ")
-	}
-}
-
-func sure(cell *residency.Cell) string {
-	if cell.Grade == residency.GradeNone {
-		return markNothing
-	}
-	return cell.Grade.Words()
-}
-
 // counts writes one line of numbers a claim.
 func (p *printer) counts() {
 	p.heading(fmt.Sprintf("Results, one for each host and market (%d; --all shows every one)", p.shown()))
@@ -240,57 +206,15 @@ func (p *printer) counts() {
 		rows = append(rows, row)
 	}
 	p.grid(header, rows, 0, func(int) color.Color { return nil }, -1)
+	for _, c := range p.run.Claims {
+		p.edges(c.Claim, "  "+claimName(c.Claim)+": ")
+	}
 }
 
-// causes writes the cells that are not inside, grouped by what is wrong.
-func (p *printer) causes() {
-	type group struct {
-		verdict residency.Verdict
-		cells   int
-		rows    [][]string
-		markets [][]residency.Country
-		at      map[string]int
-	}
-	groups := make(map[string]*group)
-	claims := claimsByID(p.run)
-	var order []string
-	for round, cell := range cells(p.run) {
-		if cell.Verdict == residency.Inside {
-			continue
-		}
-		cause := verdictWords(p.run, cell)
-		g := groups[cause]
-		if g == nil {
-			g = &group{verdict: cell.Verdict, at: make(map[string]int)}
-			groups[cause] = g
-			order = append(order, cause)
-		}
-		g.cells++
-		row := []string{cell.Claim, hostName(claims[cell.Claim], cell), "", where(round, cell), sure(cell)}
-		key := strings.Join(row, "\x00")
-		i, ok := g.at[key]
-		if !ok {
-			i = len(g.rows)
-			g.at[key] = i
-			g.rows, g.markets = append(g.rows, row), append(g.markets, nil)
-		}
-		g.markets[i] = append(g.markets[i], cell.Market)
-	}
-	slices.SortStableFunc(order, func(a, b string) int {
-		return severity(groups[b].verdict) - severity(groups[a].verdict)
-	})
-	for _, cause := range order {
-		g := groups[cause]
-		p.heading(fmt.Sprintf("%s %s (%d)", verdictMark(g.verdict), cause, g.cells))
-		for i := range g.rows {
-			g.rows[i][2] = codes(g.markets[i])
-		}
-		shown := min(len(g.rows), manyHosts)
-		p.grid([]string{"claim", "host", "for users in", "answers from", "how sure"}, g.rows[:shown], 1,
-			func(int) color.Color { return verdictColor(g.verdict) }, 3)
-		if rest := len(g.rows) - shown; rest > 0 {
-			fmt.Fprintf(p, "  and %d more (--all shows them)\n", rest)
-		}
+// edges writes the footnote on addresses approved only as edges.
+func (p *printer) edges(c residency.Claim, first string) {
+	if note := edgeNote(p.run, c); note != "" && !p.o.Quiet {
+		p.para(first, note, nil, false)
 	}
 }
 
@@ -328,7 +252,7 @@ func (p *printer) gaps() {
 	}
 	for _, d := range p.run.Datasets {
 		if d.Stale {
-			lines = append(lines, "location data too old to clear anything: "+d.Name+" of "+day(d.Built))
+			lines = append(lines, staleLine(d))
 		}
 	}
 	p.bullets("Not measured, not used", lines)
@@ -351,15 +275,15 @@ func (p *printer) after() {
 			p.para("", line, lipgloss.BrightBlack, false)
 		}
 	}
-	looks, failed := coverage(p.run)
+	looks, failed, elsewhere := coverage(p.run)
 	n := verdicts(p.run)
 	line := totals(p.run)
 	if results := list(counted{n.Outside, "outside"}, counted{n.Undetermined, "cannot be told"}, counted{n.NotMeasured, "not measured"},
 		counted{n.Inside, "nothing outside"}, counted{n.NotCounted, "not counted"}); results != "" {
 		total := n.Inside + n.Outside + n.Undetermined + n.NotMeasured + n.NotCounted
 		line += " " + residency.Plural(total, "result") + " from " + residency.Plural(looks, "look")
-		if failed > 0 {
-			line += fmt.Sprintf(" (%d without an answer)", failed)
+		if lost := list(counted{failed, "without an answer"}, counted{elsewhere, "not about a market"}); lost != "" {
+			line += " (" + lost + ")"
 		}
 		line += ": " + results + "."
 	}

@@ -128,7 +128,7 @@ func TestTableSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	got := tableOf(t, troubled(), Options{Width: 300})
 	for i, want := range []string{
-		notice, "Judged as of 2 Nov 2014", "Partial: the time budget of 50s ran out", "No name server that passes client subnets on",
+		"Judged as of 2 Nov 2014", notice, "Partial: the time budget of 50s ran out", "No name server that passes client subnets on",
 		"still outside; due since 31 Oct 2014; seen in China or Germany from Indonesia",
 		"office (192.0.2.53:53)", "mine.mmdb: no such file", "ask another name server",
 		residency.Limits()[0], "3 claims: 1 broken, 1 pending, 1 unknown.",

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
-	"charm.land/lipgloss/v2/table"
 
 	"residency/internal/residency"
 )
@@ -17,6 +16,7 @@ const (
 	markWaiting = "!"
 	markUnknown = "?"
 	markNothing = "–"
+	markRetired = "∅" // on pages
 )
 
 // printer writes for people.
@@ -103,91 +103,9 @@ func (p *printer) para(first, text string, c color.Color, bold bool) {
 	}
 }
 
-func (p *printer) heading(s string) { p.WriteString("\n" + p.paint(s, nil, true) + "\n") }
-
-// grid writes an aligned table without lines, no wider than the terminal. The
-// column kept is the last to be narrowed, the one tinted has its row's colour.
-func (p *printer) grid(header []string, rows [][]string, kept int, tint func(row int) color.Color, tinted int) {
-	if len(rows) == 0 {
-		return
-	}
-	widths := columnWidths(header, rows, kept, p.o.width()-2)
-	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).
-		BorderLeft(false).BorderRight(false).BorderColumn(false).BorderHeader(false).Wrap(true).
-		Rows(rows...).StyleFunc(func(row, col int) lipgloss.Style {
-		s := lipgloss.NewStyle().Width(widths[col] + 2).PaddingRight(2)
-		switch {
-		case !p.o.Color:
-		case row == table.HeaderRow:
-			s = s.Faint(true)
-		case col == tinted:
-			s = s.Foreground(tint(row))
-		}
-		return s
-	})
-	if header != nil {
-		t = t.Headers(header...)
-	}
-	for _, line := range strings.Split(t.String(), "\n") {
-		if strings.TrimSpace(line) != "" {
-			p.WriteString("  " + strings.TrimRight(line, " ") + "\n")
-		}
-	}
-}
-
-// columnWidths shares out the terminal's columns: each gets what it needs, and
-// the widest give up what is too much. First none gives up its longest word,
-// then none its last eight columns; the one kept, as it holds names that wrap
-// badly, gives only when no other can.
-func columnWidths(header []string, rows [][]string, kept, total int) []int {
-	const gap, least = 2, 8
-	need, word := make([]int, len(rows[0])), make([]int, len(rows[0]))
-	for _, row := range append([][]string{header}, rows...) {
-		for i, s := range row {
-			need[i] = max(need[i], lipgloss.Width(s))
-			for w := range strings.FieldsSeq(s) {
-				word[i] = max(word[i], lipgloss.Width(w))
-			}
-		}
-	}
-	for i, s := range header {
-		word[i] = max(word[i], lipgloss.Width(s)) // headers are cut, not wrapped
-	}
-	word[kept] = need[kept]
-	sum := gap * len(need)
-	for _, n := range need {
-		sum += n
-	}
-	for ; sum > total; sum-- {
-		i := widest(need, func(i int) int { return word[i] })
-		if i < 0 {
-			i = widest(need, func(i int) int {
-				if i == kept {
-					return need[i]
-				}
-				return least
-			})
-		}
-		if i < 0 {
-			i = widest(need, func(int) int { return least })
-		}
-		if i < 0 {
-			break
-		}
-		need[i]--
-	}
-	return need
-}
-
-// widest returns the widest column that is wider than its least, or -1.
-func widest(need []int, least func(int) int) int {
-	at := -1
-	for i, n := range need {
-		if n > least(i) && (at < 0 || n > need[at]) {
-			at = i
-		}
-	}
-	return at
+func (p *printer) heading(s string) {
+	p.WriteString("\n")
+	p.para("", s, nil, true)
 }
 
 // bullets writes a list under a heading, or nothing if it is empty.

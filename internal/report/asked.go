@@ -1,0 +1,59 @@
+package report
+
+import (
+	"strings"
+
+	"residency/internal/residency"
+)
+
+// askedLine is the line that every report for people begins with: when it was
+// asked, by what, with which configuration. A run judged as of another time
+// says both times, so that nobody takes its answers for those of that day;
+// where the clock itself was set to that day (a re-enactment) it says that one
+// only. "" for a run that says nothing of its origin.
+func askedLine(run *residency.Run) string {
+	var by []string
+	add := func(what, value string) {
+		if value != "" {
+			by = append(by, clean(what+value))
+		}
+	}
+	add("run ", run.ID)
+	add("residency ", run.Version)
+	config := run.ConfigPath
+	if run.ConfigSHA256 != "" {
+		config += " " + shortHash(run.ConfigSHA256)
+	}
+	add("configuration ", strings.TrimSpace(config))
+	origin := strings.Join(by, ", ")
+	switch {
+	case run.Simulated:
+		return strings.TrimSpace(asOf(run) + " " + sentence(origin))
+	case !run.Started.IsZero():
+		return sentence(strings.TrimSuffix("asked "+moment(run.Started.UTC())+", "+origin, ", "))
+	}
+	return sentence(origin)
+}
+
+// asOf says as of when a simulated run was judged, and on which day it looked.
+func asOf(run *residency.Run) string {
+	if gap := run.Started.Sub(run.At).Abs(); run.Started.IsZero() || gap.Hours() < 24 {
+		return "Judged as of " + moment(run.At) + "."
+	}
+	return "Asked on " + day(run.Started.UTC()) + "; judged as if it were " + moment(run.At) + "."
+}
+
+// staleLine says what it means for results that a data set is old.
+func staleLine(d residency.Dataset) string {
+	what := map[residency.Class]string{
+		residency.ClassEdge: "the list of shared edges", residency.ClassAnycast: "the list of addresses served from many places",
+	}[d.Class]
+	words := d.Class.StaleWords()
+	switch {
+	case what != "":
+		return what + " is of " + day(d.Built) + ": " + words + " (" + d.Name + ")"
+	case words == "":
+		return "an old data set: " + d.Name + " of " + day(d.Built)
+	}
+	return "location data " + words + ": " + d.Name + " of " + day(d.Built)
+}
