@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"residency/internal/geo/rtt"
 	"residency/internal/lab"
 )
 
@@ -253,6 +254,48 @@ func TestPTR(t *testing.T) {
 		}
 		if engine := h.engine(e, time.Time{}); (engine.Namer != nil) != want || engine.Hints == nil || engine.Surveyor != nil {
 			t.Errorf("%q: namer %v, hints %v, surveyor %v", text, engine.Namer, engine.Hints, engine.Surveyor)
+		}
+	}
+}
+
+// TestEvidenceDoc: the configuration in docs/evidence.md loads, and says what
+// the text around it does.
+func TestEvidenceDoc(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/evidence.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEnv(nil, nil)
+	n := 0
+	for _, b := range blocks(string(text)) {
+		if b.lang != "toml" {
+			t.Errorf("a block of kind %q that no test runs", b.lang)
+			continue
+		}
+		n++
+		// The far host is for the reader to choose; its lines are right when an
+		// address that can be one is filled in.
+		filled := strings.NewReplacer("\n# ", "\n", "203.0.113.9", "198.41.0.4").Replace(strings.Join(b.lines, "\n"))
+		cfg, err := e.loader().Parse("config.toml", []byte(someVendor+filled+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := cfg.Geo
+		if len(g.ProviderRanges) != 1 || len(g.Geofeeds) != 1 || len(g.Registries) != 1 || len(g.Corrections) != 1 || !g.PTR ||
+			!g.RTT.Enabled || g.RTT.From == nil || g.RTT.From.Name != "office" || len(g.RTT.Far) != 1 {
+			t.Errorf("the block loads as %+v", g)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d blocks of TOML, want 1", n)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("%.1f km for each millisecond, as one voice", rtt.KmPerMsFibre), fmt.Sprintf("%.1f km for each millisecond, as proof", rtt.KmPerMsLight),
+		fmt.Sprintf("at most %d,%03d are in one check, %d at the same time", maxTargets/1000, maxTargets%1000, rtt.DefaultFlight), "`rtt-untrusted`",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {
+			t.Errorf("docs/evidence.md does not say %q", want)
 		}
 	}
 }
