@@ -137,7 +137,7 @@ func (ln *line) askControls(ctx context.Context, c Controls, full bool) []reside
 		qs = append(qs, ask(c.Signed, "A"), ask(c.Bogus, "A"))
 	}
 	got := map[string]residency.Observation{}
-	run(ctx, []*line{ln}, qs, false, func(f *flight) { got[f.obs.Endpoint.Host] = f.obs })
+	run(ctx, []*line{ln}, newFeed(qs), false, func(f *flight) { got[f.obs.Endpoint.Host] = f.obs })
 	checks := []residency.ResolverCheck{checkMissing(got[missing]), knownCheck(c.Known, got), ln.check64(got[only4])}
 	if full && c.Signed != "" && c.Bogus != "" {
 		checks = append(checks, validates(got[c.Signed], got[c.Bogus]))

@@ -222,7 +222,7 @@ func TestJitter(t *testing.T) {
 	s := serve(t, func(r request) [][]byte { return [][]byte{good(t, r)} })
 	r := patient(Server{Addresses: []string{s.addr}})
 	r.Jitter = time.Hour
-	near := newEngine(t.Context(), r.line(r.settings(), r.Servers[0], s.addr), onlyA(1), false, newResults())
+	near := newEngine(t.Context(), r.line(r.settings(), r.Servers[0], s.addr), newFeed(onlyA(1)), false, newResults())
 	defer near.close()
 	if !near.mayAsk() {
 		t.Error("a server on this machine has to wait")
@@ -230,7 +230,7 @@ func TestJitter(t *testing.T) {
 	if !r.begins() || r.begins() {
 		t.Error("the jitter is not for the first Observe alone")
 	}
-	e := newEngine(t.Context(), r.line(r.settings(), r.Servers[0], "192.0.2.53:53"), onlyA(1), false, newResults())
+	e := newEngine(t.Context(), r.line(r.settings(), r.Servers[0], "192.0.2.53:53"), newFeed(onlyA(1)), false, newResults())
 	defer e.close()
 	if e.start.Before(time.Now()) || e.mayAsk() {
 		t.Errorf("it may ask at once, start %v", e.start) // once in a million runs by chance

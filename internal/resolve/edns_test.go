@@ -147,12 +147,14 @@ func TestBadCookies(t *testing.T) {
 
 func TestNoCookiesOverTLS(t *testing.T) {
 	t.Parallel()
-	q, err := (&look{level: ednsFull, cookies: maxCookies, rtype: 1, name: "a.test.", set: (&Resolver{}).settings(), server: &Server{}, habits: newHabits()}).query()
+	var q query
+	err := (&look{level: ednsFull, cookies: maxCookies, rtype: 1, name: "a.test.", set: (&Resolver{}).settings(), server: &Server{}, habits: newHabits()}).query(&q)
 	if err != nil || q.cookie != nil {
 		t.Errorf("cookie %x, %v", q.cookie, err)
 	}
 	var l look
-	l.init(&line{set: (&Resolver{}).settings(), way: wayTo("tls://192.0.2.1", "", nil), habits: newHabits()}, question(host, "A", ""))
+	l.obs.Question = question(host, "A", "")
+	l.start(&line{set: (&Resolver{}).settings(), way: wayTo("tls://192.0.2.1", "", nil), habits: newHabits()}, fixedNow())
 	if l.cookies != maxCookies {
 		t.Error("a cookie is sent over TLS")
 	}

@@ -63,9 +63,9 @@ type engine struct {
 	ctx    context.Context
 	life   context.Context // ends with ctx or with the last look
 	stop   context.CancelFunc
-	qs     []residency.Question
-	mine   []int // indexes of the questions that go to this server; nil: all
-	once   bool  // end each look at its first response (Probe)
+	asks   *feed
+	reader int  // of asks
+	once   bool // end each look at its first response (Probe)
 	out    *results
 	wg     sync.WaitGroup
 	client *http.Client // for HTTPS
@@ -73,8 +73,10 @@ type engine struct {
 	mu     sync.Mutex
 	over   bool      // ctx ended: nothing is sent any more
 	start  time.Time // nothing is sent before; the zero time: at once
-	next   int       // index of the next question in mine
-	active int       // looks begun and not finished
+	begun  int       // looks
+	active int       // of these not finished
+	held   bool      // next is the next question, and not begun yet
+	next   residency.Question
 	window float64
 	shrunk time.Time            // when the window was last made smaller
 	first  lanes                // of the address's own transport
@@ -86,30 +88,35 @@ type engine struct {
 
 // run puts every question to every line and calls done for each look that
 // ends. It returns when all have ended and every goroutine and socket is gone.
-func run(ctx context.Context, lines []*line, qs []residency.Question, once bool, done func(*flight)) {
+func run(ctx context.Context, lines []*line, asks *feed, once bool, done func(*flight)) {
 	out := newResults()
+	out.again = !asks.whole
 	engines := make([]*engine, 0, len(lines))
-	left := 0
 	for _, ln := range lines {
-		e := newEngine(ctx, ln, qs, once, out)
-		engines = append(engines, e)
-		left += e.count()
+		engines = append(engines, newEngine(ctx, ln, asks, once, out))
 	}
+	asks.begin(out.wakeUp)
 	for _, e := range engines {
 		e.wg.Go(e.sweep)
-		e.fill()
 	}
 	var batch []*flight
-	for left > 0 {
-		<-out.wake
-		batch = out.take(batch[:0])
-		left -= len(batch)
-		for i, f := range batch {
-			done(f)
-			batch[i] = nil
-		}
+	for handed := 0; ; {
 		for _, e := range engines {
-			e.fill() // there is room again
+			e.fill() // there is room again, or there are new questions
+		}
+		if batch = out.take(batch); len(batch) == 0 {
+			if allOver(engines, handed) {
+				break
+			}
+			<-out.wake
+			continue
+		}
+		handed += len(batch)
+		for _, f := range batch {
+			done(f)
+			if out.again {
+				f.empty()
+			}
 		}
 	}
 	for _, e := range engines {
@@ -117,19 +124,26 @@ func run(ctx context.Context, lines []*line, qs []residency.Question, once bool,
 	}
 }
 
+// allOver reports whether no look is left or will come, once so many have been
+// handed to the caller.
+func allOver(engines []*engine, handed int) bool {
+	for _, e := range engines {
+		e.mu.Lock()
+		handed -= e.begun
+		over := !e.held && e.asks.over(e.reader)
+		e.mu.Unlock()
+		if !over {
+			return false
+		}
+	}
+	return handed == 0
+}
+
 // newEngine makes the engine of one server.
-func newEngine(ctx context.Context, ln *line, qs []residency.Question, once bool, out *results) *engine {
-	e := &engine{line: ln, ctx: ctx, qs: qs, once: once, out: out, open: map[*socket]struct{}{}}
+func newEngine(ctx context.Context, ln *line, asks *feed, once bool, out *results) *engine {
+	e := &engine{line: ln, ctx: ctx, asks: asks, reader: asks.join(), once: once, out: out, open: map[*socket]struct{}{}}
 	if ln.set.jitter > 0 && !once && !ln.way.near() {
 		e.start = time.Now().Add(rand.N(ln.set.jitter))
-	}
-	if ln.server.picky() {
-		e.mine = make([]int, 0, len(qs))
-		for i := range qs {
-			if ln.server.Asked(qs[i].Market) {
-				e.mine = append(e.mine, i)
-			}
-		}
 	}
 	e.life, e.stop = context.WithCancel(ctx)
 	e.window = min(e.limit(), firstWindow)
@@ -159,22 +173,6 @@ func (e *engine) width(transport string) int {
 	return max(1, min(maxStreams, int(e.limit())/perSocket))
 }
 
-// count returns how many questions go to the server.
-func (e *engine) count() int {
-	if e.mine != nil {
-		return len(e.mine)
-	}
-	return len(e.qs)
-}
-
-// question returns the nth question that goes to the server.
-func (e *engine) question(n int) residency.Question {
-	if e.mine != nil {
-		n = e.mine[n]
-	}
-	return e.qs[n]
-}
-
 // close ends the engine's goroutines and sockets, once no look is under way.
 func (e *engine) close() {
 	e.stop()
@@ -193,17 +191,39 @@ func (e *engine) close() {
 // fill begins looks until the window or the room for results is full.
 func (e *engine) fill() {
 	for {
-		e.mu.Lock()
-		if e.next == e.count() || float64(e.active) >= e.window || !e.out.room() || !e.over && !e.mayAsk() {
-			e.mu.Unlock()
+		f, over := e.nextLook()
+		if f == nil {
 			return
 		}
-		question := e.question(e.next)
-		e.next++
-		e.active++
-		e.mu.Unlock()
-		e.begin(question)
+		e.begin(f, over)
 	}
+}
+
+// nextLook returns the look of the next question if it is to be begun now, and
+// whether the run is over.
+func (e *engine) nextLook() (f *flight, over bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if float64(e.active) >= e.window || !e.out.room() || !e.another() || !e.over && !e.mayAsk() {
+		return nil, false
+	}
+	f = e.out.flight()
+	f.obs.Question, e.held = e.next, false
+	e.begun++
+	e.active++
+	return f, e.over
+}
+
+// another fetches the next question for this server, if there is one now.
+// e.mu is held.
+func (e *engine) another() bool {
+	for !e.held {
+		if !e.asks.take(e.reader, &e.next) {
+			return false
+		}
+		e.held = e.server.Asked(e.next.Market)
+	}
+	return true
 }
 
 // mayAsk reports whether another look may be begun now, as far as politeness
@@ -219,15 +239,15 @@ func (e *engine) mayAsk() bool {
 }
 
 // begin begins a look.
-func (e *engine) begin(question residency.Question) {
-	f := new(flight)
-	f.init(e.line, question)
-	if failure, why := e.refuse(question); failure != "" {
+func (e *engine) begin(f *flight, over bool) {
+	f.sent = time.Now()
+	f.until = f.sent.Add(e.set.lookLimit())
+	f.start(e.line, e.set.at(f.sent))
+	if failure, why := e.refuse(&f.obs.Question, over); failure != "" {
 		f.fail(failure, why)
 		e.finish(f)
 		return
 	}
-	f.until = time.Now().Add(e.set.lookLimit())
 	e.ask(f)
 }
 
@@ -243,10 +263,7 @@ func (e *engine) finish(f *flight) {
 }
 
 // refuse returns why the question is not to be asked at all, or "".
-func (e *engine) refuse(question residency.Question) (residency.Failure, string) {
-	e.mu.Lock()
-	over := e.over
-	e.mu.Unlock()
+func (e *engine) refuse(question *residency.Question, over bool) (residency.Failure, string) {
 	switch {
 	case over:
 		return ended(e.ctx), "the run ended before it was asked"
@@ -257,7 +274,7 @@ func (e *engine) refuse(question residency.Question) (residency.Failure, string)
 	case e.way.err != nil:
 		return residency.FailUnreachable, e.way.err.Error()
 	}
-	if f := e.quiet.gaveUp(quietKey(question)); f != "" {
+	if f := e.quiet.gaveUp(question); f != "" {
 		return f, fmt.Sprintf("not asked any more, because %d looks in a row got no usable answer", silentLooks)
 	}
 	return "", ""
@@ -279,6 +296,7 @@ func (e *engine) sweep() {
 		case <-e.life.Done():
 			e.expire(true)
 			e.fill() // the rest of the questions end where the run does
+			e.out.ring()
 			return
 		case <-tick.C:
 			late := time.Since(last) > 3*every
@@ -286,6 +304,7 @@ func (e *engine) sweep() {
 			if !late {
 				e.expire(false)
 				e.fill()
+				e.out.ring()
 			}
 		}
 	}

@@ -23,7 +23,8 @@ const maxStray = 64
 type try struct {
 	residency.Exchange
 	resp  *response
-	cause error // of the failure
+	room  []byte // for the response; nil: it gets its own
+	cause error  // of the failure
 	// overTCP says that the question must be asked again over TCP: the
 	// response was truncated, or drowned in a flood of wrong ones.
 	overTCP bool
@@ -68,7 +69,7 @@ func (t *try) mark(f residency.Failure, cause error, msg []byte) {
 
 // accept takes the message that is the response and reads it into resp.
 func (t *try) accept(q *query, msg []byte, resp *response) {
-	t.Response = append([]byte(nil), msg...)
+	t.Response = append(t.room[:0], msg...)
 	t.Failure, t.cause = "", nil
 	if readHeader(msg).tc {
 		t.Failure = residency.FailTruncated

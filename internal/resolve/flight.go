@@ -18,6 +18,7 @@ type flight struct {
 	until time.Time // when the look must have ended
 
 	q         *query
+	own       query     // the look's first
 	tries     int       // begun for q
 	tcp       bool      // asked over TCP from now on, since UDP could not bring it
 	truncated bool      // because a response over UDP was truncated
@@ -29,9 +30,43 @@ type flight struct {
 	deadline time.Time // of cur
 }
 
+// empty clears the look for its next use, all but its rooms.
+func (f *flight) empty() {
+	rooms, wire := f.rooms, f.own.wire
+	rooms.addresses, rooms.chain = roomOf(f.obs.Addresses, rooms.addresses), roomOf(f.obs.Chain, rooms.chain)
+	if len(f.obs.Exchanges) > 0 {
+		rooms.response = roomOf(f.obs.Exchanges[0].Response, rooms.response)
+	}
+	rooms.exchanges = roomOf(f.obs.Exchanges, rooms.exchanges)
+	*f = flight{own: query{wire: wire[:0]}}
+	f.rooms = rooms
+}
+
+// roomOf returns the memory of a slice to be used again: that of the slice, or
+// the room there was if that is larger, and none larger than any but a monstrous
+// answer needs.
+func roomOf[T any](list, room []T) []T {
+	if cap(room) > cap(list) {
+		list = room
+	}
+	if cap(list) > maxRoom {
+		return nil
+	}
+	list = list[:cap(list)]
+	clear(list)
+	return list[:0]
+}
+
+// maxRoom bounds what a look keeps for the next one, in elements.
+const maxRoom = 1024
+
 // ask puts the look's next query to the server.
 func (e *engine) ask(f *flight) {
-	q, err := f.query()
+	q := &f.own
+	if len(f.obs.Exchanges) > 0 { // the bytes of the one before are kept as evidence
+		q = new(query)
+	}
+	err := f.query(q)
 	if err != nil {
 		f.fail(residency.FailFormerr, err.Error())
 		e.finish(f)
@@ -54,7 +89,10 @@ func (e *engine) again(f *flight) {
 	if len(f.obs.Exchanges) > 0 { // the first bytes are kept as evidence
 		wire = append([]byte(nil), wire...)
 	}
-	f.sent = time.Now()
+	first := len(f.obs.Exchanges) == 0
+	if !first {
+		f.sent = time.Now()
+	}
 	f.deadline = f.sent.Add(e.set.timeout)
 	if f.until.Before(f.deadline) {
 		f.deadline = f.until
@@ -65,8 +103,11 @@ func (e *engine) again(f *flight) {
 	}
 	f.cur = try{Exchange: residency.Exchange{
 		Server: e.way.text, Transport: l.transport, Name: plainName(f.q.name),
-		Request: wire, At: e.set.now(),
+		Request: wire, At: e.set.at(f.sent),
 	}}
+	if first {
+		f.cur.room = f.rooms.response
+	}
 	if l.transport != overHTTPS {
 		e.send(f, l)
 		return
@@ -77,6 +118,7 @@ func (e *engine) again(f *flight) {
 		e.exchangeHTTPS(f)
 		e.settle(f)
 		e.fill()
+		e.out.ring()
 	})
 }
 
@@ -116,10 +158,9 @@ func (e *engine) send(f *flight, l *lanes) {
 func (e *engine) settle(f *flight) {
 	t := &f.cur
 	f.obs.Exchanges, f.obs.Transport = append(f.obs.Exchanges, t.Exchange), t.Transport
-	host := quietKey(f.obs.Question)
 	switch {
 	case t.resp != nil:
-		e.quiet.heard(host)
+		e.quiet.heard(&f.obs.Question)
 		e.took(f)
 		return
 	case t.overTCP:
@@ -138,7 +179,7 @@ func (e *engine) settle(f *flight) {
 	if f.kept.Failure == "" || f.kept.Failure == residency.FailTimeout {
 		f.kept = *t
 	}
-	if f.tries < e.set.tries && !lasting(t.Failure) && time.Now().Before(f.until) && e.quiet.gaveUp(host) == "" {
+	if f.tries < e.set.tries && !lasting(t.Failure) && time.Now().Before(f.until) && e.quiet.gaveUp(&f.obs.Question) == "" {
 		e.again(f)
 		return
 	}
@@ -146,9 +187,9 @@ func (e *engine) settle(f *flight) {
 	switch {
 	case failure == residency.FailUnreachable: // that costs no time, and may pass
 	case f.obs.Type == residency.TypeHTTPS:
-		e.quiet.missedExtra(host, failure)
+		e.quiet.missedExtra(quietKey(&f.obs.Question), failure)
 	default:
-		e.quiet.missed(host, failure)
+		e.quiet.missed(quietKey(&f.obs.Question), failure)
 	}
 	f.fail(failure, why)
 	if f.next() {

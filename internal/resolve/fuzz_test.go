@@ -36,10 +36,10 @@ func FuzzResponse(f *testing.F) {
 	f.Add(cnameWire(r, []byte{0xc0, 12}))
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		begin := time.Now()
-		l := new(look)
-		l.init(ln, question("api.a.test", "A", "198.51.100.0/24"))
-		q, err := l.query()
-		if err != nil {
+		l, q := new(look), new(query)
+		l.obs.Question = question("api.a.test", "A", "198.51.100.0/24")
+		l.start(ln, fixedNow())
+		if err := l.query(q); err != nil {
 			t.Fatal(err)
 		}
 		asked := try{Exchange: residency.Exchange{Transport: "udp"}}

@@ -57,7 +57,7 @@ func (n *node) key() nodeKey {
 
 func newTree(it *iteration, ctx context.Context, q residency.Question) *tree {
 	return &tree{
-		walk: newWalk(it, ctx), q: q, rtype: questionType(q.Type), first: questionName(q),
+		walk: newWalk(it, ctx), q: q, rtype: questionType(q.Type), first: questionName(&q),
 		seen: map[nodeKey]bool{},
 	}
 }
@@ -249,7 +249,7 @@ func (t *tree) follow(l *look, n *node, c *cut, r outcome) []*node {
 	case isService(l.rtype) && (resp.hasServices(end, l.rtype) || end == n.name || resp.deniesAt(end)):
 		return t.spread(l, end, &resp)
 	}
-	l.obs.Addresses = addressesAt(end, l.rtype, &resp)
+	l.obs.Addresses = addressesAt(nil, end, l.rtype, &resp)
 	if l.rtype == dns.TypeAAAA {
 		unmap64(l.obs.Addresses, l.habits.prefixes64())
 	}

@@ -34,25 +34,32 @@ type look struct {
 	habits   *habits
 	weighted bool // obs.Tailoring holds a response's value
 
+	rooms rooms
 	first string // the name first asked
 	todo  []step // what service records led to
 	done  int    // how many of these were begun
 	alias bool   // the name was reached by an HTTPS record in alias mode
 }
 
-// init makes the look ready for its first query.
-func (l *look) init(ln *line, question residency.Question) {
-	l.server, l.set, l.name = &ln.server, ln.set, questionName(question)
-	l.rtype, l.first = questionType(question.Type), l.name
+// rooms is memory for the parts of an observation. A look that is used again
+// has some from its last use, any other has none and makes new.
+type rooms struct {
+	addresses []residency.Answer
+	chain     []residency.Link
+	exchanges []residency.Exchange
+	response  []byte
+}
+
+// start makes a look whose question is set ready for its first query.
+func (l *look) start(ln *line, at time.Time) {
+	l.server, l.set, l.name = &ln.server, ln.set, questionName(&l.obs.Question)
+	l.rtype, l.first = questionType(l.obs.Type), l.name
 	l.names = append(l.few[:0], l.name)
-	l.obs = residency.Observation{
-		Question: question,
-		Resolver: ln.server.Name, Server: ln.way.text, Via: ln.viaText,
-		Authoritative: ln.server.Authoritative,
-		Local:         ln.server.standsIn(question.Market),
-		TailoringWhy:  "no answer came",
-		At:            ln.set.now(),
-	}
+	l.obs.Resolver, l.obs.Server, l.obs.Via = ln.server.Name, ln.way.text, ln.viaText
+	l.obs.Authoritative, l.obs.Local = ln.server.Authoritative, ln.server.standsIn(l.obs.Market)
+	l.obs.TailoringWhy = "no answer came"
+	l.obs.At = at
+	l.obs.Chain, l.obs.Exchanges = l.rooms.chain, l.rooms.exchanges
 	l.habits = ln.habits
 	if t := ln.way.transport; t == overTLS || t == overHTTPS {
 		// There the server is known anyway, and a cookie would only tie our
@@ -63,9 +70,9 @@ func (l *look) init(ln *line, question residency.Question) {
 }
 
 // query builds the next request.
-func (l *look) query() (*query, error) {
+func (l *look) query(q *query) error {
 	if l.rtype == 0 {
-		return nil, fmt.Errorf("type %q cannot be asked, only A, AAAA, HTTPS, MX and SRV", l.obs.Type)
+		return fmt.Errorf("type %q cannot be asked, only A, AAAA, HTTPS, MX and SRV", l.obs.Type)
 	}
 	ask := asking{
 		subnet: l.obs.Subnet.Prefix, recurse: !l.server.Authoritative,
@@ -77,7 +84,7 @@ func (l *look) query() (*query, error) {
 			ask.cookie = l.habits.sends()
 		}
 	}
-	return newQuery(l.name, l.rtype, ask)
+	return q.build(l.name, l.rtype, ask)
 }
 
 // fail notes why the look, or the part of it under way, has no answer. The
@@ -118,7 +125,11 @@ func (l *look) take(q *query, resp *response, rtt time.Duration) (more bool) {
 		}
 		return l.takeServices(end, resp)
 	}
-	if found := addressesAt(end, q.rtype, resp); len(found) > 0 {
+	var room []residency.Answer
+	if l.obs.Addresses == nil {
+		room = l.rooms.addresses
+	}
+	if found := addressesAt(room, end, q.rtype, resp); len(found) > 0 {
 		if q.rtype == dns.TypeAAAA {
 			unmap64(found, l.habits.prefixes64())
 		}
@@ -207,14 +218,14 @@ func (l *look) weigh(q *query, resp *response) {
 func (l *look) follow(resp *response) (end string, f residency.Failure) {
 	name := l.name
 	for {
-		links, next, err := resp.aliasOf(name)
+		links, next, err := resp.aliasOf(l.obs.Chain, name)
 		if err != nil {
 			return name, residency.FailMalformed
 		}
 		if next == "" {
 			return name, ""
 		}
-		l.obs.Chain = append(l.obs.Chain, links...)
+		l.obs.Chain = links
 		if slices.Contains(l.names, next) {
 			return next, residency.FailLoop
 		}
@@ -237,11 +248,11 @@ func (l *look) chainTrouble(f residency.Failure, at string) string {
 	return fmt.Sprintf("the DNAME record above %s leads to a name that is too long", plainName(at))
 }
 
-// aliasOf returns the links that lead from name to the next name, which is ""
+// aliasOf appends the links that lead from name to the next name, which is ""
 // when there is none. A DNAME record above the name comes with the CNAME that
 // the server made from it (RFC 6672 section 3.1), or, from some servers,
 // without; both are links, and lead to one name.
-func (r *response) aliasOf(name string) (links []residency.Link, next string, err error) {
+func (r *response) aliasOf(to []residency.Link, name string) (links []residency.Link, next string, err error) {
 	cname, found := r.cnameAt(name)
 	for _, rec := range r.records {
 		if rec.rtype != dns.TypeDNAME || rec.owner == name || !dns.IsSubDomain(rec.owner, name) {
@@ -250,18 +261,18 @@ func (r *response) aliasOf(name string) (links []residency.Link, next string, er
 		made, fit := substitute(name, rec)
 		switch {
 		case found && fit && made == cname.target:
-			return []residency.Link{link(rec), link(cname)}, made, nil
+			return append(to, link(rec), link(cname)), made, nil
 		case found:
 			continue // the alias at the name itself is the closer word
 		case !fit:
-			return nil, "", errLongName
+			return to, "", errLongName
 		}
-		return []residency.Link{link(rec)}, made, nil
+		return append(to, link(rec)), made, nil
 	}
 	if !found {
-		return nil, "", nil
+		return to, "", nil
 	}
-	return []residency.Link{link(cname)}, cname.target, nil
+	return append(to, link(cname)), cname.target, nil
 }
 
 var errLongName = fmt.Errorf("substitute DNAME: %w", dns.ErrLongDomain)
@@ -296,9 +307,12 @@ func link(rec record) residency.Link {
 }
 
 // addressesAt returns the addresses of name, each once with its lowest TTL, in
-// the order of the response.
-func addressesAt(name string, rtype uint16, resp *response) []residency.Answer {
-	list := make([]residency.Answer, 0, len(resp.records))
+// the order of the response. room is memory for them, or nil.
+func addressesAt(room []residency.Answer, name string, rtype uint16, resp *response) []residency.Answer {
+	list := room[:0]
+	if list == nil && len(resp.records) > 0 {
+		list = make([]residency.Answer, 0, len(resp.records))
+	}
 	var at map[netip.Addr]int // only for sets too large to search
 	if len(resp.records) > 32 {
 		at = make(map[netip.Addr]int, len(resp.records))

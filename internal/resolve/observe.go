@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"iter"
 	"sync"
 
 	"residency/internal/residency"
@@ -21,6 +22,26 @@ import (
 // carry the failure of the probe. A server that falls silent in the middle is
 // given up after a number of looks in a row, see silence.
 func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done func(residency.Observation)) {
+	r.observe(ctx, newFeed(qs), func(o *residency.Observation) { done(*o) })
+}
+
+// Stream is Observe for questions without number, in memory that does not grow
+// with them. They are drawn from qs, in a goroutine of its own, as the looks
+// get on; no more are drawn after ctx has ended, and those that were become
+// observations. When qs is waiting then, it is not waited for.
+//
+// The observation, and all it points to but its strings, is used again once
+// done has returned.
+func (r *Resolver) Stream(ctx context.Context, qs iter.Seq[residency.Question], done func(*residency.Observation)) {
+	r.observe(ctx, newStream(ctx, qs), done)
+}
+
+// chunkSize is how many questions of a stream iterative servers are given at
+// a time.
+const chunkSize = 256
+
+// observe puts the questions of a feed to every server.
+func (r *Resolver) observe(ctx context.Context, asks *feed, done func(*residency.Observation)) {
 	set := r.settings()
 	if !r.begins() {
 		set.jitter = 0
@@ -31,15 +52,17 @@ func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done fu
 	for i, server := range r.Servers {
 		if server.Iterative != nil {
 			p, _ := r.lastProbe(i)
-			it, mine := r.iteration(i, set), server.mine(qs)
+			it, reader := r.iteration(i, set), asks.join()
 			iterating.Go(func() {
-				it.observe(ctx, mine, p.dead, func(list []residency.Observation) {
-					one.Lock()
-					defer one.Unlock()
-					for _, o := range list {
-						done(o)
-					}
-				})
+				for qs := asks.chunk(reader, chunkSize); len(qs) > 0; qs = asks.chunk(reader, chunkSize) {
+					it.observe(ctx, server.mine(qs), p.dead, func(list []residency.Observation) {
+						one.Lock()
+						defer one.Unlock()
+						for i := range list {
+							done(&list[i])
+						}
+					})
+				}
 			})
 			continue
 		}
@@ -51,10 +74,10 @@ func (r *Resolver) Observe(ctx context.Context, qs []residency.Question, done fu
 		ln.dead = dead
 		lines = append(lines, ln)
 	}
-	run(ctx, lines, qs, false, func(f *flight) {
+	run(ctx, lines, asks, false, func(f *flight) {
 		one.Lock()
 		defer one.Unlock()
-		done(f.obs)
+		done(&f.obs)
 	})
 	iterating.Wait()
 }

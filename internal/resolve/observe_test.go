@@ -185,22 +185,25 @@ func TestOneDeadNameIsNoDeadServer(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	s := newSilence()
+	about := func(host string) *residency.Question {
+		return &residency.Question{Endpoint: residency.Endpoint{Host: host}}
+	}
 	for range silentLooks - 1 {
 		s.missed("a", residency.FailTimeout)
 	}
-	if f := s.gaveUp("a"); f != "" {
+	if f := s.gaveUp(about("a")); f != "" {
 		t.Errorf("given up (%s) after %d looks", f, silentLooks-1)
 	}
 	s.missed("b", residency.FailMalformed)
-	if s.gaveUp("a") != residency.FailMalformed || s.gaveUp("c") != residency.FailMalformed {
+	if s.gaveUp(about("a")) != residency.FailMalformed || s.gaveUp(about("c")) != residency.FailMalformed {
 		t.Errorf("not given up after %d looks about two hosts", silentLooks)
 	}
-	s.heard("c")
-	if s.gaveUp("a") != "" || s.gaveUp("c") != "" {
+	s.heard(about("c"))
+	if s.gaveUp(about("a")) != "" || s.gaveUp(about("c")) != "" {
 		t.Error("given up although the server is heard")
 	}
 	s.missed("a", residency.FailTimeout)
-	if s.gaveUp("a") == "" || s.gaveUp("c") != "" {
+	if s.gaveUp(about("a")) == "" || s.gaveUp(about("c")) != "" {
 		t.Error("a host is given up by its own looks only")
 	}
 }

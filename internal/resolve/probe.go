@@ -117,7 +117,7 @@ func (r *Resolver) probeServer(ctx context.Context, set *settings, server Server
 
 // probeAddress asks one address, and once more without EDNS if it must.
 func probeAddress(ctx context.Context, ln *line, question residency.Question) (asked *flight) {
-	run(ctx, []*line{ln}, []residency.Question{question}, true, func(f *flight) { asked = f })
+	run(ctx, []*line{ln}, newFeed([]residency.Question{question}), true, func(f *flight) { asked = f })
 	return asked
 }
 

@@ -49,11 +49,23 @@ type asking struct {
 // piece by piece: it is always of the same few, and this is done for every
 // look.
 func newQuery(name string, rtype uint16, ask asking) (*query, error) {
-	q := &query{name: name, rtype: rtype, edns: ask.edns, mixed: ask.mix}
+	q := new(query)
+	if err := q.build(name, rtype, ask); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// build builds the request in the place, and the memory, of the query's last.
+func (q *query) build(name string, rtype uint16, ask asking) error {
+	*q = query{wire: q.wire[:0], name: name, rtype: rtype, edns: ask.edns, mixed: ask.mix}
 	var room [headerLen + maxNameLen]byte
-	end, err := dns.PackDomainName(name, room[:], headerLen, nil, false)
-	if err != nil {
-		return nil, fmt.Errorf("pack question %q: %w", name, err)
+	end, ok := packPlain(name, room[:])
+	if !ok {
+		var err error
+		if end, err = dns.PackDomainName(name, room[:], headerLen, nil, false); err != nil {
+			return fmt.Errorf("pack question %q: %w", name, err)
+		}
 	}
 	room[5] = 1 // one question
 	if ask.recurse {
@@ -63,7 +75,10 @@ func newQuery(name string, rtype uint16, ask asking) (*query, error) {
 	if ask.mix {
 		mixCase(room[headerLen:end])
 	}
-	q.wire = append(make([]byte, 0, end+4+maxOPTLen), room[:end]...)
+	if size := end + 4 + maxOPTLen; cap(q.wire) < size {
+		q.wire = make([]byte, 0, size)
+	}
+	q.wire = append(q.wire, room[:end]...)
 	q.wire = binary.BigEndian.AppendUint16(q.wire, rtype)
 	q.wire = binary.BigEndian.AppendUint16(q.wire, dns.ClassINET)
 	q.end = len(q.wire)
@@ -72,7 +87,35 @@ func newQuery(name string, rtype uint16, ask asking) (*query, error) {
 		q.sent, q.cookie = politeSubnet(ask.subnet), ask.cookie
 		q.wire = appendOPT(q.wire, q.sent, ask)
 	}
-	return q, nil
+	return nil
+}
+
+// packPlain packs a name of letters, digits, hyphens and underscores after the
+// header. It reports false for any other, which is not to say that it is bad.
+func packPlain(name string, room []byte) (end int, ok bool) {
+	if len(name) < 2 || len(name) >= maxNameLen || name[len(name)-1] != '.' {
+		return 0, false
+	}
+	size, label := headerLen, headerLen // label is where its length goes
+	for i := range len(name) {
+		c := name[i]
+		size++
+		switch {
+		case c == '.':
+			if n := size - label - 1; n == 0 || n > maxLabelLen {
+				return 0, false
+			} else {
+				room[label] = byte(n)
+			}
+			label = size
+		case 'a' <= lower(c) && lower(c) <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_':
+			room[size] = c
+		default:
+			return 0, false
+		}
+	}
+	room[size] = 0
+	return size + 1, true
 }
 
 // mixCase turns each letter of a name on the wire into a capital or a small
@@ -89,7 +132,8 @@ func mixCase(name []byte) {
 
 const (
 	maxNameLen   = 255 // RFC 1035 section 2.3.4
-	clientCookie = 8   // bytes of our half of a cookie
+	maxLabelLen  = 63
+	clientCookie = 8 // bytes of our half of a cookie
 	// maxOPTLen is the length with the longest client subnet sent, a cookie of
 	// the usual length, and NSID.
 	maxOPTLen = 11 + 4 + 4 + 56/8 + 4 + 24 + 4

@@ -172,6 +172,7 @@ func (r *Resolver) One(st residency.ResolverStatus) *Resolver {
 type settings struct {
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	now      func() time.Time
+	given    bool // now was handed in
 	timeout  time.Duration
 	tries    int
 	inFlight int
@@ -192,7 +193,7 @@ func (r *Resolver) settings() *settings {
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
 	}
-	if s.now == nil {
+	if s.given = s.now != nil; !s.given {
 		s.now = time.Now
 	}
 	if s.timeout <= 0 {
@@ -218,6 +219,15 @@ func (r *Resolver) settings() *settings {
 // timeout; a server that hands out a chain drop by drop gets no more than
 // twice that.
 func (s *settings) lookLimit() time.Duration { return 2 * time.Duration(s.tries) * s.timeout }
+
+// at returns the time to be written into an observation for an instant that
+// was just read from the system's clock.
+func (s *settings) at(instant time.Time) time.Time {
+	if s.given {
+		return s.now()
+	}
+	return instant
+}
 
 // standsIn reports whether the server is declared to stand in the market.
 func (s Server) standsIn(market residency.Country) bool {

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"residency/internal/residency"
 )
@@ -24,22 +25,29 @@ type silence struct {
 	several bool              // the row holds a second host
 	last    residency.Failure // of the last look of the row
 	hosts   map[string]int    // the same for each host alone
+
+	some atomic.Bool // there is a row, or a host with one
 }
 
 func newSilence() *silence { return &silence{hosts: map[string]int{}} }
 
-// heard ends the row: the server gave a usable response about host.
-func (s *silence) heard(host string) {
+// heard ends the row: the server gave a usable response to a question.
+func (s *silence) heard(q *residency.Question) {
+	if !s.some.Load() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.row, s.several = 0, false
-	delete(s.hosts, host)
+	delete(s.hosts, quietKey(q))
+	s.some.Store(len(s.hosts) > 0)
 }
 
 // missed counts a look about host that ended without a usable response.
 func (s *silence) missed(host string, f residency.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.some.Store(true)
 	if s.row == 0 {
 		s.host = host
 	}
@@ -54,22 +62,27 @@ func (s *silence) missed(host string, f residency.Failure) {
 func (s *silence) missedExtra(key string, f residency.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.some.Store(true)
 	s.last = f
 	s.hosts[key]++
 }
 
 // quietKey is what looks are counted under: the host, and apart from it the
 // HTTPS records of the host.
-func quietKey(q residency.Question) string {
+func quietKey(q *residency.Question) string {
 	if q.Type == residency.TypeHTTPS {
 		return q.Endpoint.Host + " " + q.Type
 	}
 	return q.Endpoint.Host
 }
 
-// gaveUp returns the failure of looks about host that are not worth asking for
-// any more, or "".
-func (s *silence) gaveUp(host string) residency.Failure {
+// gaveUp returns the failure of a look that is not worth asking for any more,
+// or "".
+func (s *silence) gaveUp(q *residency.Question) residency.Failure {
+	if !s.some.Load() {
+		return ""
+	}
+	host := quietKey(q)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hosts[host] >= silentLooks || s.row >= silentLooks && s.several {

@@ -46,7 +46,13 @@ type lanes struct {
 
 // socket returns the socket for the next try; they take turns. e.mu is held.
 func (e *engine) socket(l *lanes) *socket {
-	l.turn = (l.turn + 1) % len(l.list)
+	for range l.list {
+		l.turn = (l.turn + 1) % len(l.list)
+		// Another try on a socket that has its fill would overflow its buffer.
+		if s := l.list[l.turn]; s == nil || s.wake != nil || len(s.pending) < perSocket {
+			break
+		}
+	}
 	s := l.list[l.turn]
 	if s != nil && s.spent() {
 		s.worn = true
@@ -91,8 +97,13 @@ func (s *socket) expired(f *flight) {
 // shut closes the socket. The engine's mu is held.
 func (s *socket) shut() {
 	s.closed = true
-	if s.conn != nil {
-		s.conn.Close()
+	switch conn := s.conn.(type) {
+	case nil:
+	case *net.UDPConn:
+		// Its reader, which may be who calls, closes it: Close waits for readers.
+		_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only if it is closed
+	default:
+		conn.Close()
 	}
 	s.ring()
 }
@@ -147,15 +158,24 @@ func (e *engine) serve(s *socket) {
 	for _, wire := range unsent {
 		e.write(s, conn, wire)
 	}
+	e.broke(s, e.readPackets(s, conn))
+}
+
+// readPackets reads from a UDP socket until it gives an error. It tells the
+// caller of finished looks only when nothing is left to be read.
+func (e *engine) readPackets(s *socket, conn net.Conn) error {
 	buf := make([]byte, maxMessage)
 	var scratch response
+	if udp, ok := conn.(*net.UDPConn); ok {
+		return drain(udp, buf, func(n int) { e.receive(s, buf[:n], &scratch) }, e.out.ring)
+	}
 	for {
 		n, err := conn.Read(buf)
 		if err != nil {
-			e.broke(s, err)
-			return
+			return err
 		}
 		e.receive(s, buf[:n], &scratch)
+		e.out.ring()
 	}
 }
 
@@ -188,6 +208,7 @@ func (e *engine) broke(s *socket, err error) {
 	}
 	if len(list) > 0 {
 		e.fill()
+		e.out.ring()
 	}
 }
 

@@ -76,6 +76,9 @@ func (e *engine) readStream(s *socket, conn net.Conn) {
 			return
 		}
 		e.receive(s, msg, &scratch)
+		if in.Buffered() == 0 {
+			e.out.ring()
+		}
 	}
 }
 

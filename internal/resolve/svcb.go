@@ -239,7 +239,7 @@ func questionType(name string) uint16 {
 // of a service on a port of its own the host with the port and scheme in front
 // (RFC 9460 section 9.1). Plain HTTP on its port has the records of HTTPS
 // (section 9.5).
-func questionName(q residency.Question) string {
+func questionName(q *residency.Question) string {
 	host, port := canonical(q.Endpoint.Host), q.Endpoint.Port
 	if q.Type != residency.TypeHTTPS || port == 0 || port == 80 || port == 443 {
 		return host
