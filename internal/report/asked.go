@@ -1,6 +1,7 @@
 package report
 
 import (
+	"path/filepath"
 	"strings"
 
 	"residency/internal/residency"
@@ -21,6 +22,9 @@ func askedLine(run *residency.Run) string {
 	add("run ", run.ID)
 	add("residency ", run.Version)
 	config := run.ConfigPath
+	if config != "" {
+		config = filepath.Base(config) // reports are handed on; the hash tells which it was
+	}
 	if run.ConfigSHA256 != "" {
 		config += " " + shortHash(run.ConfigSHA256)
 	}

@@ -13,7 +13,7 @@ func TestAskedLine(t *testing.T) {
 	t.Parallel()
 	started := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	india := time.FixedZone("IST", 19800)
-	run := residency.Run{ID: "20261122T120000Z-00000000", Started: started, At: started, Version: "v1.2.3", ConfigPath: "config.toml", ConfigSHA256: strings.Repeat("ab", 32)}
+	run := residency.Run{ID: "20261122T120000Z-00000000", Started: started, At: started, Version: "v1.2.3", ConfigPath: "/home/jane/config.toml", ConfigSHA256: strings.Repeat("ab", 32)}
 	then := run
 	then.Simulated, then.At = true, time.Date(2014, 11, 2, 0, 0, 0, 0, india)
 	lab := then

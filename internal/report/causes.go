@@ -92,6 +92,9 @@ func (p *printer) together(list []causeRow) [][]string {
 			}
 			told[key(r)] = true
 			r.host = fmt.Sprintf("%s, all %d hosts", clean(r.service), n)
+			if n == 2 {
+				r.host = clean(r.service) + ", both hosts"
+			}
 		}
 		rows = append(rows, []string{r.claim, r.host, codes(r.markets), r.where, r.sure})
 	}

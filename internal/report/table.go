@@ -109,7 +109,7 @@ func (p *printer) matrix() {
 		if len(rows) > 0 {
 			p.heading(claimName(c.Claim) + title(c.Claim))
 			p.gridYielding(matrixHeader, rows, 0, 3, func(row int) color.Color { return verdictColor(verdicts[row]) }, 4)
-			p.edges(c.Claim, "  ")
+			p.edges(c.Claim, "")
 		}
 	}
 }
@@ -207,14 +207,14 @@ func (p *printer) counts() {
 	}
 	p.grid(header, rows, 0, func(int) color.Color { return nil }, -1)
 	for _, c := range p.run.Claims {
-		p.edges(c.Claim, "  "+claimName(c.Claim)+": ")
+		p.edges(c.Claim, claimName(c.Claim)+": ")
 	}
 }
 
 // edges writes the footnote on addresses approved only as edges.
 func (p *printer) edges(c residency.Claim, first string) {
 	if note := edgeNote(p.run, c); note != "" && !p.o.Quiet {
-		p.para(first, note, nil, false)
+		p.para("  ", first+note, nil, false)
 	}
 }
 
