@@ -463,7 +463,7 @@ func TestWatchData(t *testing.T) {
 	m.put("/ip-ranges.json", awsRanges("2026-11-20", 10))
 	var errs lockedBuffer
 	e := testEnv(&errs, &errs)
-	start := time.Now() // the minute ends soon
+	start := time.Now()
 	e.now = func() time.Time { return scriptClock.Add(59700*time.Millisecond + time.Since(start)) }
 	cfg, err := e.loader().Load(s.cfg)
 	if err != nil {
@@ -478,6 +478,7 @@ func TestWatchData(t *testing.T) {
 		t.Error("opened anew although nothing has changed")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	start = time.Now() // the minute ends soon
 	stop, err := e.keepFresh(ctx, cfg, log)
 	if err != nil {
 		t.Fatal(err)

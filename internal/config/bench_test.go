@@ -33,8 +33,8 @@ func BenchmarkLoad5000Endpoints(b *testing.B) {
 }
 
 // TestHostileSizes holds the time for files made to be slow: a small part of
-// the size allowed takes far less than a second, and five are granted for slow
-// machines; what grows with the square takes minutes.
+// the size allowed takes far less than a second, and a minute is granted for
+// slow machines; what grows with the square takes many.
 func TestHostileSizes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads large files")
@@ -71,7 +71,7 @@ func TestHostileSizes(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: no problem found", name)
 		}
-		if d > 5*time.Second {
+		if d > time.Minute {
 			t.Errorf("%s: took %v", name, d)
 		}
 	}

@@ -245,7 +245,7 @@ func TestExchange(t *testing.T) {
 	s := serve(t, func(r request) [][]byte { return [][]byte{put(evil(t, r), 0, byte(r.msg.ID>>8)^1), good(t, r)} })
 	id := newIdentity(t, "127.0.0.1")
 	secure := serveStream(t, &id, honest)
-	r := &Resolver{Timeout: 300 * time.Millisecond, Roots: id.roots}
+	r := &Resolver{Timeout: 5 * time.Second, Roots: id.roots}
 	set := r.settings()
 	q, err := newQuery("api.a.test.", 1, asking{edns: true, udpSize: 1232})
 	if err != nil {

@@ -2,10 +2,10 @@ package resolve
 
 import "net/netip"
 
-// RootsDated is the date of the root hints in the program: that of the file
-// https://www.internic.net/domain/named.root, published by IANA, version
-// 2024052801 of the root zone.
-const RootsDated = "2024-05-28"
+// RootsDated is the date of the root hints in the program: that of IANA's file
+// https://www.internic.net/domain/named.root, version 2024041801 of the root
+// zone, as Debian's package dns-root-data carries it.
+const RootsDated = "2024-04-18"
 
 // Root is one of the servers of the root zone.
 type Root struct {
