@@ -144,6 +144,28 @@ func drawPeriod(s *svg, p period, from, to float64) {
 
 func percent(f float64) string { return fmt.Sprintf("%.0f%%", f*100) }
 
+// past is one step of a timeline in words.
+type past struct{ When, Standing, Mark, Shares string }
+
+func pastOf(periods []period) []past {
+	var list []past
+	for _, p := range periods {
+		if !p.judged {
+			continue
+		}
+		outside, unknown := p.share()
+		var shares []string
+		if outside > 0 {
+			shares = append(shares, percent(outside)+" outside")
+		}
+		if unknown > 0 {
+			shares = append(shares, percent(unknown)+" cannot be told")
+		}
+		list = append(list, past{day(p.from), p.standing.String(), standingMark(p.standing), strings.Join(shares, ", ")})
+	}
+	return list
+}
+
 // timelineWords tells the timeline to those who do not see it.
 func timelineWords(periods []period) string {
 	var parts []string

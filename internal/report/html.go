@@ -67,6 +67,7 @@ type (
 		Link                                                                      bool // the source is a web address
 		Counts                                                                    string
 		Chart                                                                     template.HTML
+		Past                                                                      []past // the chart in words, for narrow screens
 	}
 	matrixView struct {
 		Claim, Title string
@@ -138,7 +139,7 @@ func viewOf(page *Page) (*pageView, error) {
 	}
 	for i, c := range last.Claims {
 		cv := viewClaim(last, c)
-		cv.Chart = chartOf(page.Steps, c.Claim, fmt.Sprintf("claim-%d", i))
+		cv.Chart, cv.Past = chartOf(page.Steps, c.Claim, fmt.Sprintf("claim-%d", i))
 		v.Claims = append(v.Claims, cv)
 	}
 	drawMaps(v, page.Steps, world)
@@ -212,10 +213,11 @@ func viewClaim(run *residency.Run, c residency.ClaimStanding) claimView {
 	return v
 }
 
-// chartOf is the timeline of one claim over the steps; none for a single step.
-func chartOf(steps []Step, claim residency.Claim, id string) template.HTML {
+// chartOf is the timeline of one claim over the steps, drawn and in words; none
+// for a single step.
+func chartOf(steps []Step, claim residency.Claim, id string) (template.HTML, []past) {
 	if len(steps) < 2 {
-		return ""
+		return "", nil
 	}
 	periods := make([]period, len(steps))
 	for i := range steps {
@@ -232,7 +234,7 @@ func chartOf(steps []Step, claim residency.Claim, id string) template.HTML {
 		}
 		periods[i] = p
 	}
-	return timeline(id, claimName(claim), claim.Due, periods)
+	return timeline(id, claimName(claim), claim.Due, periods), pastOf(periods)
 }
 
 // matrices are the results of a run, a table per claim.
