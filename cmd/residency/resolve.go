@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +27,7 @@ type resolveFlags struct {
 	servers                []string
 	iterative, raw         bool
 	timeout                time.Duration
+	inFlight               int
 }
 
 func newResolve(e *env) *cobra.Command {
@@ -36,7 +37,8 @@ func newResolve(e *env) *cobra.Command {
 		Short: "Look names up as users of a market would get them, and judge nothing",
 		Long: `Look names up through each server and client subnet, and show every answer with
 the chain of aliases that led to it and for whom it was meant. With "-" as the
-only name, names are read from standard input, one a line.
+only name, names are read from standard input, one a line, as they are needed:
+there may be millions of them.
 
 Without --market and --subnet the question is asked as we ourselves would. With
 --market it is asked through client subnets of the market: those of the
@@ -73,6 +75,7 @@ exit code is 1 when no question was answered.`,
 	fl.BoolVar(&f.iterative, "iterative", false, "ask the names' own name servers, found from the root down")
 	fl.BoolVar(&f.raw, "raw", false, "in JSON: the bytes of every message, in base64")
 	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long")
+	fl.IntVar(&f.inFlight, "in-flight", 0, "questions open at one server at a time, at most 512 (default that of the configuration)")
 	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
 	return cmd
 }
@@ -84,37 +87,89 @@ func runResolve(ctx context.Context, e *env, f resolveFlags, names []string, nam
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	questions, cfg, err := e.resolveQuestions(ctx, f, names, named)
+	list, err := newNames(names, e.stdin, func(what string) { fmt.Fprintln(e.stderr, "residency: note: "+what) })
 	if err != nil {
 		return exitError{exitUsage, err}
+	}
+	froms, cfg, err := e.resolveQuestions(ctx, f, named)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	first, ok := list.next()
+	if !ok {
+		return exitError{exitUsage, cmp.Or(list.done(), errors.New("no name was given"))}
 	}
 	r, err := e.resolver(cfg)
 	if err != nil {
 		return failed(err)
 	}
-	for _, st := range r.Probe(ctx, questions[0]) {
+	question := froms[0]
+	question.Endpoint.Host, question.Type = first, f.types[0]
+	for _, st := range r.Probe(ctx, question) {
 		if !st.Answers {
 			fmt.Fprintf(e.stderr, "residency: note: server %s %s\n", st.Name, st.Text)
 		}
 	}
-	answered := 0
-	r.Observe(ctx, questions, func(o residency.Observation) {
-		if o.Answered() {
-			answered++
+	sum := lookSum{}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.Stream(ctx, list.questions(first, froms, f.types), func(o *residency.Observation) {
+		sum.add(o)
+		if err == nil {
+			err = out.Write(o)
 		}
-		err = errors.Join(err, out.Write(o))
+		if err != nil {
+			stop() // nobody reads on
+		}
 	})
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return failed(fmt.Errorf("resolve: %w", err))
 	}
-	if answered == 0 {
+	if list.lines != nil {
+		fmt.Fprintln(e.stderr, "residency: note: "+sum.String())
+		if ctx.Err() != nil {
+			return failed(fmt.Errorf("not every name was asked for: the run ended after %v, see --timeout", f.timeout))
+		}
+	}
+	if sum.answered == 0 {
 		return failed(errors.New("no question was answered"))
+	}
+	if err := list.done(); err != nil {
+		return failed(err)
 	}
 	return nil
 }
 
-// resolveQuestions works out what is asked of whom.
-func (e *env) resolveQuestions(ctx context.Context, f resolveFlags, names []string, named bool) ([]residency.Question, *config.Config, error) {
+// lookSum counts looks and what they took.
+type lookSum struct{ looks, answered, failed, requests, lost int }
+
+func (s *lookSum) add(o *residency.Observation) {
+	s.looks++
+	s.requests += len(o.Exchanges)
+	for i := range o.Exchanges {
+		if o.Exchanges[i].Failure == residency.FailTimeout {
+			s.lost++
+		}
+	}
+	switch {
+	case o.Answered():
+		s.answered++
+	case o.Failure != residency.FailNXDomain:
+		s.failed++
+	}
+}
+
+// String says it in one sentence. A name that does not exist has failed
+// nothing: the server said so.
+func (s *lookSum) String() string {
+	return fmt.Sprintf("%s: %d answered, %d of names that do not exist, %d failed; %s, %d without response and sent again or given up",
+		residency.Plural(s.looks, "look"), s.answered, s.looks-s.answered-s.failed, s.failed,
+		residency.Plural(s.requests, "request"), s.lost)
+}
+
+// resolveQuestions works out what is asked of whom: the questions to put for
+// each name and type.
+func (e *env) resolveQuestions(ctx context.Context, f resolveFlags, named bool) ([]residency.Question, *config.Config, error) {
 	cfg, err := e.resolveConfig(f, named)
 	if err != nil {
 		return nil, cfg, err
@@ -122,57 +177,19 @@ func (e *env) resolveQuestions(ctx context.Context, f resolveFlags, names []stri
 	if cfg.Resolve.Servers, err = pickServers(cfg.Resolve.Servers, f); err != nil {
 		return nil, cfg, err
 	}
-	froms, err := e.vantages(ctx, f, cfg)
-	if err != nil {
-		return nil, cfg, err
+	switch {
+	case f.inFlight < 0 || f.inFlight > 512:
+		return nil, cfg, fmt.Errorf("--in-flight %d is not between 1 and 512", f.inFlight)
+	case f.inFlight > 0:
+		cfg.Resolve.InFlight = f.inFlight
 	}
 	for _, t := range f.types {
 		if !slices.Contains([]string{"A", "AAAA", "HTTPS", "MX", "SRV"}, t) {
 			return nil, cfg, fmt.Errorf("--type %q is none of A, AAAA, HTTPS, MX, SRV", t)
 		}
 	}
-	if names, err = e.names(names); err != nil {
-		return nil, cfg, err
-	}
-	var list []residency.Question
-	for _, name := range names {
-		for _, from := range froms {
-			for _, t := range f.types {
-				q := from
-				q.Endpoint.Host, q.Type = name, t
-				list = append(list, q)
-			}
-		}
-	}
-	return list, cfg, nil
-}
-
-// names returns the names as the DNS has them.
-func (e *env) names(args []string) ([]string, error) {
-	if len(args) == 1 && args[0] == "-" {
-		args = nil
-		lines := bufio.NewScanner(e.stdin)
-		for lines.Scan() {
-			if text := strings.TrimSpace(lines.Text()); text != "" {
-				args = append(args, text)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("read names: %w", err)
-		}
-	}
-	if len(args) == 0 {
-		return nil, errors.New("no name was given")
-	}
-	list := make([]string, 0, len(args))
-	for _, arg := range args {
-		name, err := config.HostName(arg)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, name)
-	}
-	return list, nil
+	froms, err := e.vantages(ctx, f, cfg)
+	return froms, cfg, err
 }
 
 // resolveConfig returns the configuration named, that of config.toml where

@@ -3,7 +3,6 @@ package report
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"image/color"
 	"io"
@@ -24,6 +23,7 @@ type Looks struct {
 	raw  bool
 	line bool // one JSON object a line
 	kept []residency.Observation
+	text []byte
 }
 
 // NewLooks returns a writer of looks in a format: table or ndjson. With raw the
@@ -36,98 +36,18 @@ func NewLooks(w io.Writer, format string, raw bool, o Options) (*Looks, error) {
 	return nil, fmt.Errorf("no format %q; use table or ndjson", format)
 }
 
-// jsonAlone is a look by itself.
-type jsonAlone struct {
-	Schema       string                    `json:"schema"`
-	Name         string                    `json:"name"`
-	Type         string                    `json:"type"`
-	Market       *residency.Country        `json:"market"`
-	ClientSubnet string                    `json:"client_subnet"`
-	Resolver     string                    `json:"resolver"`
-	Server       string                    `json:"server"`
-	Via          string                    `json:"via,omitempty"`
-	Transport    string                    `json:"transport"`
-	Path         []residency.Delegation    `json:"path,omitempty"`
-	Returned     string                    `json:"returned"`
-	Scope        int                       `json:"scope"`
-	Tailoring    residency.Tailoring       `json:"tailoring"`
-	TailoringWhy string                    `json:"tailoring_why"`
-	Rcode        string                    `json:"rcode"`
-	Flags        residency.HeaderFlags     `json:"flags"`
-	NSID         string                    `json:"nsid,omitempty"`
-	Errors       []residency.ExtendedError `json:"errors,omitempty"`
-	Failure      residency.Failure         `json:"failure"`
-	Detail       string                    `json:"detail,omitempty"`
-	Chain        []residency.Link          `json:"chain"`
-	Addresses    []jsonAnswer              `json:"addresses"`
-	RTT          float64                   `json:"rtt_ms"`
-	At           time.Time                 `json:"at"`
-	Exchanges    []jsonExchange            `json:"exchanges,omitempty"`
-}
-
-type jsonAnswer struct {
-	Address string `json:"address"`
-	TTL     uint32 `json:"ttl"`
-	Owner   string `json:"owner"`
-	Hint    bool   `json:"hint,omitempty"`
-	DNS64   string `json:"dns64,omitempty"` // as it was answered, when made from Address
-}
-
-// jsonExchange is a request and its response; the bytes are in base64.
-type jsonExchange struct {
-	Server    string            `json:"server"`
-	Transport string            `json:"transport"`
-	Name      string            `json:"name"`
-	Request   []byte            `json:"request"`
-	Response  []byte            `json:"response"`
-	Failure   residency.Failure `json:"failure"`
-	RTT       float64           `json:"rtt_ms"`
-	At        time.Time         `json:"at"`
-}
-
-// Write takes one look.
-func (l *Looks) Write(o residency.Observation) error {
+// Write takes one look. It keeps nothing of what o points to.
+func (l *Looks) Write(o *residency.Observation) error {
 	if !l.line {
-		o.Exchanges = nil // not drawn
-		l.kept = append(l.kept, o)
+		kept := *o
+		kept.Exchanges = nil // not drawn
+		kept.Chain, kept.Addresses, kept.Path = slices.Clone(o.Chain), slices.Clone(o.Addresses), slices.Clone(o.Path)
+		l.kept = append(l.kept, kept)
 		return nil
 	}
-	line, err := json.Marshal(l.alone(&o))
-	if err != nil {
-		return fmt.Errorf("write look: %w", err)
-	}
-	l.out.Write(line)
-	return l.out.WriteByte('\n')
-}
-
-func (l *Looks) alone(o *residency.Observation) jsonAlone {
-	a := jsonAlone{
-		Schema: LookSchema, Name: o.Endpoint.Host, Type: o.Type, ClientSubnet: prefix(o.Subnet.Prefix),
-		Resolver: o.Resolver, Server: o.Server, Via: o.Via, Transport: o.Transport, Path: o.Path,
-		Returned: prefix(o.Returned), Scope: o.Scope, Tailoring: o.Tailoring, TailoringWhy: o.TailoringWhy,
-		Rcode: o.Rcode, Flags: o.Flags, NSID: o.NSID, Errors: o.Errors, Failure: o.Failure, Detail: o.Detail,
-		Chain: some(o.Chain), Addresses: []jsonAnswer{}, RTT: milliseconds(o.RTT), At: o.At,
-	}
-	if o.Market.Known() {
-		a.Market = &o.Market
-	}
-	for _, x := range o.Addresses {
-		answer := jsonAnswer{Address: x.Address.String(), TTL: x.TTL, Owner: x.Owner, Hint: x.Hint}
-		if x.DNS64.IsValid() {
-			answer.DNS64 = x.DNS64.String()
-		}
-		a.Addresses = append(a.Addresses, answer)
-	}
-	if !l.raw {
-		return a
-	}
-	for _, x := range o.Exchanges {
-		a.Exchanges = append(a.Exchanges, jsonExchange{
-			Server: x.Server, Transport: x.Transport, Name: x.Name, Request: x.Request, Response: x.Response,
-			Failure: x.Failure, RTT: milliseconds(x.RTT), At: x.At,
-		})
-	}
-	return a
+	l.text = appendAlone(l.text[:0], o, l.raw)
+	_, err := l.out.Write(l.text)
+	return err
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -30,6 +30,15 @@ type flight struct {
 	deadline time.Time // of cur
 }
 
+// rooms is memory for the parts of an observation. A look that is used again
+// has some from its last use, any other has none and makes new.
+type rooms struct {
+	addresses []residency.Answer
+	chain     []residency.Link
+	exchanges []residency.Exchange
+	response  []byte
+}
+
 // empty clears the look for its next use, all but its rooms.
 func (f *flight) empty() {
 	rooms, wire := f.rooms, f.own.wire

@@ -41,15 +41,6 @@ type look struct {
 	alias bool   // the name was reached by an HTTPS record in alias mode
 }
 
-// rooms is memory for the parts of an observation. A look that is used again
-// has some from its last use, any other has none and makes new.
-type rooms struct {
-	addresses []residency.Answer
-	chain     []residency.Link
-	exchanges []residency.Exchange
-	response  []byte
-}
-
 // start makes a look whose question is set ready for its first query.
 func (l *look) start(ln *line, at time.Time) {
 	l.server, l.set, l.name = &ln.server, ln.set, questionName(&l.obs.Question)

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// appendAlone appends one look as a line of JSON: looks come by the million,
+// and reflection would cost more than the look itself. raw says that the bytes
+// of every message are part of it.
+func appendAlone(b []byte, o *residency.Observation, raw bool) []byte {
+	b = appendString(append(b, `{"schema":"`+LookSchema+`","name":`...), o.Endpoint.Host)
+	b = appendString(append(b, `,"type":`...), o.Type)
+	b = append(b, `,"market":`...)
+	if o.Market.Known() {
+		b = appendString(b, o.Market.String())
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(appendPrefix(append(b, `,"client_subnet":"`...), o.Subnet.Prefix), '"')
+	b = appendString(append(b, `,"resolver":`...), o.Resolver)
+	b = appendString(append(b, `,"server":`...), o.Server)
+	b = appendIf(b, "via", o.Via)
+	b = appendString(append(b, `,"transport":`...), o.Transport)
+	if len(o.Path) > 0 {
+		b = appendAny(append(b, `,"path":`...), o.Path)
+	}
+	b = append(appendPrefix(append(b, `,"returned":"`...), o.Returned), '"')
+	b = strconv.AppendInt(append(b, `,"scope":`...), int64(o.Scope), 10)
+	b = appendString(append(b, `,"tailoring":`...), o.Tailoring.String())
+	b = appendString(append(b, `,"tailoring_why":`...), o.TailoringWhy)
+	b = appendString(append(b, `,"rcode":`...), o.Rcode)
+	b = strconv.AppendUint(append(b, `,"flags":`...), uint64(o.Flags), 10)
+	b = appendIf(b, "nsid", o.NSID)
+	if len(o.Errors) > 0 {
+		b = appendAny(append(b, `,"errors":`...), o.Errors)
+	}
+	b = appendString(append(b, `,"failure":`...), string(o.Failure))
+	b = appendIf(b, "detail", o.Detail)
+	b = appendLinks(append(b, `,"chain":[`...), o.Chain)
+	b = appendAnswers(append(b, `],"addresses":[`...), o.Addresses)
+	b = appendMilliseconds(append(b, `],"rtt_ms":`...), o.RTT)
+	b = append(appendTime(append(b, `,"at":"`...), o.At), '"')
+	if raw && len(o.Exchanges) > 0 {
+		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges), ']')
+	}
+	return append(b, "}\n"...)
+}
+
+// appendIf appends a field that is left out when it is empty.
+func appendIf(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return appendString(b, value)
+}
+
+// appendAny appends what is rare the slow way.
+func appendAny(b []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil { // these are numbers and strings, which cannot fail
+		return append(b, "null"...)
+	}
+	return append(b, text...)
+}
+
+func appendLinks(b []byte, list []residency.Link) []byte {
+	for i, k := range list {
+		b = appendComma(b, i)
+		b = appendString(append(b, `{"owner":`...), k.Owner)
+		b = appendString(append(b, `,"type":`...), k.Type)
+		b = appendString(append(b, `,"target":`...), k.Target)
+		b = strconv.AppendUint(append(b, `,"ttl":`...), uint64(k.TTL), 10)
+		b = append(b, '}')
+	}
+	return b
+}
+
+func appendAnswers(b []byte, list []residency.Answer) []byte {
+	for i := range list {
+		a := &list[i]
+		b = appendComma(b, i)
+		b = a.Address.AppendTo(append(b, `{"address":"`...))
+		b = strconv.AppendUint(append(b, `","ttl":`...), uint64(a.TTL), 10)
+		b = appendString(append(b, `,"owner":`...), a.Owner)
+		if a.Hint {
+			b = append(b, `,"hint":true`...)
+		}
+		if a.DNS64.IsValid() {
+			b = append(a.DNS64.AppendTo(append(b, `,"dns64":"`...)), '"')
+		}
+		b = append(b, '}')
+	}
+	return b
+}
+
+func appendExchanges(b []byte, list []residency.Exchange) []byte {
+	for i := range list {
+		x := &list[i]
+		b = appendComma(b, i)
+		b = appendString(append(b, `{"server":`...), x.Server)
+		b = appendString(append(b, `,"transport":`...), x.Transport)
+		b = appendString(append(b, `,"name":`...), x.Name)
+		b = appendBytes(append(b, `,"request":`...), x.Request)
+		b = appendBytes(append(b, `,"response":`...), x.Response)
+		b = appendString(append(b, `,"failure":`...), string(x.Failure))
+		b = appendMilliseconds(append(b, `,"rtt_ms":`...), x.RTT)
+		b = append(appendTime(append(b, `,"at":"`...), x.At), `"}`...)
+	}
+	return b
+}
+
+// appendBytes appends bytes in base64; null when there are none.
+func appendBytes(b, data []byte) []byte {
+	if data == nil {
+		return append(b, "null"...)
+	}
+	return append(base64.StdEncoding.AppendEncode(append(b, '"'), data), '"')
+}
+
+// appendMilliseconds appends milliseconds with their microseconds.
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, milliseconds(d), 'f', -1, 64)
+}
+
+func appendTime(b []byte, t time.Time) []byte { return t.AppendFormat(b, time.RFC3339Nano) }
+
+// appendComma separates elements from the second on.
+func appendComma(b []byte, i int) []byte {
+	if i > 0 {
+		return append(b, ',')
+	}
+	return b
+}
