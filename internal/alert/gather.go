@@ -17,7 +17,10 @@ type evidence struct {
 
 	tailorings []residency.Tailoring // of the looks that showed them, each once, from weak to strong
 	reasons    []residency.Reason    // against it, in the order of the closed list
-	conflicts  []netip.Addr          // addresses of which the sources name different places
+
+	// Addresses of which the sources name different places: differ has those
+	// that can be in each of these, dissent those of which a source is outweighed.
+	differ, dissent []netip.Addr
 }
 
 // host is an endpoint with something outside.
@@ -66,7 +69,7 @@ func gather(run residency.Run, claim residency.Claim) evidence {
 					reasons[r] = true
 				}
 				if loc.Conflict {
-					conflicts[judged.Address] = true
+					conflicts[judged.Address] = conflicts[judged.Address] || loc.Left().Len() > 1
 				}
 			}
 			for _, r := range cell.Reasons {
@@ -126,10 +129,15 @@ func (ev *evidence) finish(byKey map[string]*host, reasons map[residency.Reason]
 			ev.reasons = append(ev.reasons, r)
 		}
 	}
-	for a := range conflicts {
-		ev.conflicts = append(ev.conflicts, a)
+	for a, differ := range conflicts {
+		if differ {
+			ev.differ = append(ev.differ, a)
+		} else {
+			ev.dissent = append(ev.dissent, a)
+		}
 	}
-	slices.SortFunc(ev.conflicts, netip.Addr.Compare)
+	slices.SortFunc(ev.differ, netip.Addr.Compare)
+	slices.SortFunc(ev.dissent, netip.Addr.Compare)
 }
 
 // first returns the market whose code comes first.

@@ -81,6 +81,10 @@ func caseRun() residency.Run {
 	uncounted.Counts = false
 	inside := residency.JudgedAddress{Address: netip.MustParseAddr("192.0.2.98"), Side: residency.SideInside, Counts: true}
 
+	// Seen from here and not by users of the market: no message tells of it.
+	here := judged(netip.MustParseAddr("192.0.2.97"), residency.Corroborated, residency.ReasonNotTailored)
+	here.Counts = false
+
 	return residency.Run{
 		ID: "run-1", At: time.Date(2014, 11, 2, 8, 30, 0, 0, time.UTC),
 		Claims: []residency.ClaimStanding{
@@ -97,7 +101,7 @@ func caseRun() residency.Run {
 				other:   {Address: other, Countries: set("CN"), Region: "aws:cn-north-1"},
 			},
 			Cells: []residency.Cell{
-				cell("phase-2a", account, "IN", judged(beijing, residency.Corroborated), inside),
+				cell("phase-2a", account, "IN", judged(beijing, residency.Corroborated), inside, here),
 				cell("phase-2a", account, "HK", judged(other, residency.Asserted, residency.ReasonStaleData), judged(beijing, residency.Corroborated)),
 				uncounted,
 				cell("never-cn", account, "IN", judged(other, residency.Asserted)),
@@ -110,6 +114,15 @@ func caseRun() residency.Run {
 				cell("never-cn", cloud, "IN", judged(beijing, residency.Corroborated)),
 			},
 		}},
+	}
+}
+
+func TestPlanTellsOnlyOfTheMarketsOwnAnswers(t *testing.T) {
+	t.Parallel()
+	for _, a := range Plan(caseRun()) {
+		if strings.Contains(a.Text, "192.0.2.97") {
+			t.Errorf("%s tells of an address that was seen from here only:\n%s", a.Claim, a.Text)
+		}
 	}
 }
 

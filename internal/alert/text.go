@@ -3,6 +3,7 @@ package alert
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -152,17 +153,26 @@ func (m *message) since(run residency.Run) {
 // sure says how sure it is and why it might be wrong all the same.
 func (m *message) sure(run residency.Run, ev evidence) {
 	m.head("How sure, and why it might be wrong")
+	differ := func(a netip.Addr) bool {
+		_, found := slices.BinarySearchFunc(ev.differ, a, netip.Addr.Compare)
+		return found
+	}
+	agree := func(a netip.Addr) bool { return !differ(a) }
 	for g := residency.Proven; ; g-- {
-		if list := ev.grades[g]; len(list) > 0 {
-			m.line("  %s: %s.", capital(g.Words()), listed(list))
+		plain, mixed := g.SideWords(residency.SideOutside, false), g.SideWords(residency.SideOutside, true)
+		list := ev.grades[g]
+		if plain != mixed {
+			m.addresses(plain, slices.DeleteFunc(slices.Clone(list), differ))
+			m.addresses(mixed, slices.DeleteFunc(slices.Clone(list), agree))
+		} else {
+			m.addresses(plain, list)
+			m.addresses("sources name different places, none of them approved", slices.DeleteFunc(slices.Clone(list), agree))
 		}
 		if g == residency.GradeNone {
 			break
 		}
 	}
-	if len(ev.conflicts) > 0 {
-		m.line("  Sources name different places, none of them approved: %s.", listed(ev.conflicts))
-	}
+	m.addresses("a source names another place, and is outweighed", ev.dissent)
 	for _, t := range ev.tailorings {
 		m.line("  %s.", capital(t.Words()))
 	}
@@ -174,6 +184,13 @@ func (m *message) sure(run residency.Run, ev evidence) {
 	}
 	m.line("  %s", residency.Outside.Limit())
 	m.line("  Places come from data sets that can be wrong; the proof names each one and its date.")
+}
+
+// addresses writes what is so of some addresses; nothing if there are none.
+func (m *message) addresses(words string, list []netip.Addr) {
+	if len(list) > 0 {
+		m.line("  %s: %s.", capital(words), listed(list))
+	}
 }
 
 // todo says who should do what, and gives the commands that show the proof.
