@@ -71,14 +71,9 @@ func (s ClaimStanding) Words(main Reason) string {
 	return fmt.Sprintf("cannot be told for %d of %d: mostly, %s", open, total, main.Words())
 }
 
-// Words returns the looks that a result rests on: those about the market, and
-// of how many if there were others.
-func (c Coverage) Words() string {
-	if c.Counted >= c.Looks {
-		return Plural(c.Looks, "look")
-	}
-	return fmt.Sprintf("%d of %s", c.Counted, Plural(c.Looks, "look"))
-}
+// Words returns the looks that a result rests on: those that gave an answer
+// meant for the market.
+func (c Coverage) Words() string { return Plural(c.Counted, "look") }
 
 // dueWords says when a claim that has something outside is or was due.
 func (c Claim) dueWords(due bool) string {

@@ -116,7 +116,7 @@ func TestClaimStandingWords(t *testing.T) {
 		want string
 	}{
 		{"holding", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48, Counted: 48}, Markets: 7}, "", "nothing seen outside: 48 looks, 7 markets"},
-		{"holding, some from here", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48, Counted: 24}, Markets: 7}, "", "nothing seen outside: 24 of 48 looks, 7 markets"},
+		{"holding, some from here", ClaimStanding{Standing: Holding, Claim: promise, Coverage: Coverage{Looks: 48, Counted: 24}, Markets: 7}, "", "nothing seen outside: 24 looks, 7 markets"},
 		{"holding, one", ClaimStanding{Standing: Holding, Coverage: Coverage{Looks: 1, Counted: 1}, Markets: 1}, "", "nothing seen outside: 1 look, 1 market"},
 		{"pending", ClaimStanding{Standing: Pending, Claim: promise}, "", "still outside; not due until 31 Oct 2014"},
 		{"broken", ClaimStanding{Standing: Broken, Claim: promise}, "", "still outside; due since 31 Oct 2014"},
