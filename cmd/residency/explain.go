@@ -130,7 +130,7 @@ func (e *env) explain(run residency.Run, host string, f explainFlags) error {
 			fmt.Fprintln(e.stdout)
 		}
 		printed = true
-		if err := report.Explain(e.stdout, run, c.Claim, *round, *cell, report.Options{Color: e.colour(), Width: e.width}); err != nil {
+		if err := report.Explain(e.stdout, run, c.Claim, *round, *cell, report.Options{Color: e.colour(), Width: e.width, Part: true}); err != nil {
 			return failed(fmt.Errorf("write output: %w", err))
 		}
 		if len(others) > 0 {
