@@ -208,9 +208,19 @@ func appendCountries(b []byte, s residency.Countries) []byte {
 	return append(b, ']')
 }
 
+// simple reports whether s is printable ASCII that JSON has as it is.
+func simple(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c-' ' > '~'-' ' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendString appends a JSON string; the slow way only where it must be.
 func appendString(b []byte, s string) []byte {
-	if plain(s, `"\`) {
+	if simple(s) {
 		b = append(b, '"')
 		b = append(b, s...)
 		return append(b, '"')

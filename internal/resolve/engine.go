@@ -83,7 +83,8 @@ type engine struct {
 	second lanes                // over TCP, for what UDP could not bring
 	open   map[*socket]struct{} // these and the ones waiting to be closed
 	random [256]byte
-	drawn  int // bytes of random used up; 0: none drawn yet
+	drawn  int      // bytes of random used up; 0: none drawn yet
+	idle   [][]byte // buffers of readers that have ended, for the next ones
 }
 
 // run puts every question to every line and calls done for each look that

@@ -124,6 +124,9 @@ type walker struct {
 
 // record reads the record at the offset and steps over it.
 func (w *walker) record(section int) error {
+	if w.passed(section) {
+		return nil
+	}
 	owner, off, err := w.name(w.off)
 	if err != nil {
 		return err
@@ -156,6 +159,34 @@ func (w *walker) record(section int) error {
 		w.glue(record{owner: owner, rtype: rtype, ttl: sane(ttl)}, begin, end)
 	}
 	return nil
+}
+
+// passed steps over a record of the last two sections that says nothing here,
+// if its owner is a pointer to a name of the question: unpacking such owners
+// costs more than all else. An NS record leaves its mark.
+func (w *walker) passed(section int) bool {
+	at := w.off
+	if section == sectionAnswer || w.q.delegations || !w.asked || at+12 > len(w.msg) || w.msg[at]&0xc0 != 0xc0 {
+		return false
+	}
+	pointer := int(binary.BigEndian.Uint16(w.msg[at:])) & 0x3fff
+	rtype, class := binary.BigEndian.Uint16(w.msg[at+2:]), binary.BigEndian.Uint16(w.msg[at+4:])
+	end := at + 12 + int(binary.BigEndian.Uint16(w.msg[at+10:]))
+	if rtype == dns.TypeOPT || rtype == dns.TypeSOA || end > len(w.msg) || !w.label(pointer) {
+		return false
+	}
+	w.off = end
+	w.resp.ns = w.resp.ns || section == sectionAuthority && rtype == dns.TypeNS && class == dns.ClassINET
+	return true
+}
+
+// label reports whether a label of the question's name begins at the offset.
+func (w *walker) label(offset int) bool {
+	at := headerLen
+	for at < offset && w.msg[at] != 0 {
+		at += 1 + int(w.msg[at])
+	}
+	return at == offset
 }
 
 // answer keeps a record of the answer section if it is an alias or of the type

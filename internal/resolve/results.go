@@ -9,7 +9,7 @@ const (
 	// resultsAhead is how many finished looks may wait for the caller. While so
 	// many wait no look is begun; those under way are still received, so a slow
 	// caller loses nothing and memory stays bounded.
-	resultsAhead = 1024
+	resultsAhead = 512
 	// resultsLoud is how many wait before the caller is woken by the one that
 	// put them. Fewer wait until whoever reads responses has no more to read:
 	// waking the caller for each would cost more than the look.

@@ -161,10 +161,32 @@ func (e *engine) serve(s *socket) {
 	e.broke(s, e.readPackets(s, conn))
 }
 
+// buffer returns room for a message. Sockets change often, and the room for the
+// longest message there is would be most of the garbage.
+func (e *engine) buffer() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := len(e.idle) - 1
+	if n < 0 {
+		return make([]byte, maxMessage)
+	}
+	buf := e.idle[n]
+	e.idle = e.idle[:n]
+	return buf
+}
+
+// release takes a buffer back.
+func (e *engine) release(buf []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.idle = append(e.idle, buf)
+}
+
 // readPackets reads from a UDP socket until it gives an error. It tells the
 // caller of finished looks only when nothing is left to be read.
 func (e *engine) readPackets(s *socket, conn net.Conn) error {
-	buf := make([]byte, maxMessage)
+	buf := e.buffer()
+	defer e.release(buf)
 	var scratch response
 	if udp, ok := conn.(*net.UDPConn); ok {
 		return drain(udp, buf, func(n int) { e.receive(s, buf[:n], &scratch) }, e.out.ring)
