@@ -237,7 +237,7 @@ func (v *Validator) unsignedAt(ctx context.Context, w *work, name string, why Wh
 // end judges a response that has nothing more for name.
 func (v *Validator) end(ctx context.Context, w *work, m *message, r *verdict, name string, qtype uint16, aliases int) {
 	wholeName := m.rcode == dns.RcodeNameError
-	if aliases > 0 && !wholeName && !m.saysMore() {
+	if aliases > 0 && !wholeName && !m.denies(name) {
 		r.Rest = name
 		return
 	}

@@ -132,10 +132,12 @@ func (m *message) dnameAbove(name string) *rrset {
 	return best
 }
 
-// saysMore reports whether the authority section denies or delegates to
-// nobody: an SOA or a proof is there, so the response speaks about its end.
-func (m *message) saysMore() bool {
+// denies reports whether the response speaks about its end, by the SOA record
+// of a zone that name is in (RFC 2308 section 2.2). Proofs alone do not show
+// that: those of a wildcard alias, or of a referral, say nothing about where
+// the alias leads.
+func (m *message) denies(name string) bool {
 	return slices.ContainsFunc(m.authority, func(s *rrset) bool {
-		return s.rtype == dns.TypeSOA || s.rtype == dns.TypeNSEC || s.rtype == dns.TypeNSEC3
+		return s.rtype == dns.TypeSOA && within(s.owner, name)
 	})
 }

@@ -3,6 +3,7 @@ package dnssec
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -186,5 +187,29 @@ func TestChain(t *testing.T) {
 	first, key := got.Chain[0], in.zones["."].key
 	if first.KeyTag != key.KeyTag() || first.Algorithm != 13 || !first.Inception.Equal(noon.Add(-time.Hour)) || !first.Expires.Equal(noon.Add(24*time.Hour)) {
 		t.Errorf("first step = %+v, want the key tag %d and times around %v", first, key.KeyTag(), noon)
+	}
+}
+
+// TestAliasLeadsElsewhere: a response that ends on an alias says nothing of its
+// target, whatever proofs it has for itself: here that of a wildcard.
+func TestAliasLeadsElsewhere(t *testing.T) {
+	t.Parallel()
+	in := newInternet(t, zoneSpec{name: "."}, zoneSpec{name: "test."},
+		zoneSpec{name: "bank.test.", records: "*.away CNAME www.else.test.\n"}, zoneSpec{name: "else.test.", records: "www A 192.0.2.1\n"})
+	ofBank := func(rr dns.RR) bool { return !dns.IsSubDomain("bank.test.", rr.Header().Name) }
+	for _, soa := range []bool{false, true} { // true: one of a zone that the target is not in
+		in.tamper = func(q dns.Question, m *dns.Msg) {
+			if q.Qtype != dns.TypeA {
+				return
+			}
+			m.Answer, m.Ns = slices.DeleteFunc(m.Answer, ofBank), slices.DeleteFunc(m.Ns, ofBank)
+			if soa {
+				m.Ns = append(m.Ns, in.zones["bank.test."].signedSet(setKey{"bank.test.", dns.TypeSOA}, "bank.test.")...)
+			}
+		}
+		got := in.validator(t).Validate(t.Context(), in.raw(t, "x.away.bank.test.", dns.TypeA), "x.away.bank.test.", dns.TypeA)
+		if got.State != Secure || got.Rest != "www.else.test." {
+			t.Errorf("SOA %v: %s %s, rest %q; want secure and the rest www.else.test.", soa, got.State, got.Why, got.Rest)
+		}
 	}
 }
