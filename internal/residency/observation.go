@@ -39,6 +39,11 @@ type Observation struct {
 	NSID   string          // which machine of the server gave it (RFC 5001); "" when it did not say
 	Errors []ExtendedError // what the server said besides, in the last response
 
+	// DNSSEC is what came of validating the responses ourselves; nil where
+	// that is not wanted, or no response came to validate. Bogus and
+	// indeterminate answers are failures, without addresses.
+	DNSSEC *DNSSEC
+
 	// Returned is the client subnet option of the last response, and Scope its
 	// scope prefix length; Returned is not valid when no option came back.
 	Returned netip.Prefix

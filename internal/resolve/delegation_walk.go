@@ -170,7 +170,7 @@ func (w *walk) askAny(c *cut, name string, rtype uint16, stack []string) (nameSe
 				if lacking {
 					ns = w.found(ns, stack)
 				}
-				r := w.ask(ns, query0{name: name, rtype: rtype, tries: 1})
+				r := w.ask(ns, query0{name: name, rtype: rtype, tries: 1, secure: isOfChain(rtype)})
 				if r.resp != nil {
 					s, child, f, why := c.weigh(name, r.resp)
 					if s != unfit {

@@ -33,7 +33,12 @@
 // that a question gives as many observations as its last zone has servers.
 // Service records (HTTPS, MX, SRV) are followed as their clients follow them.
 //
-// What it does not do: validate DNSSEC, cache answers, judge.
+// With a NewValidator every response that a look rests on is validated, with
+// what its server gives of the chain of trust; one that is bogus, or of which
+// that cannot be found out, is a failure and no answer. The look asks with DO
+// and, of recursive servers, CD.
+//
+// What it does not do: verify signatures itself, cache answers, judge.
 // Whether two looks are about the same market is the caller's question; this
 // package says only what was asked and what came back.
 //

@@ -40,6 +40,8 @@ type line struct {
 	habits *habits // what is known of the server's EDNS; shared by its lines
 	pace   *pace   // of the server; shared by its lines
 
+	validator Validator // nil: responses are not validated
+
 	viaText string // via(), made once
 	key     string // of what the Resolver remembers of this way
 }
@@ -252,8 +254,8 @@ func (e *engine) begin(f *flight, over bool) {
 	e.ask(f)
 }
 
-// finish hands a look that has ended to the caller.
-func (e *engine) finish(f *flight) {
+// hand hands a look that has ended to the caller.
+func (e *engine) hand(f *flight) {
 	e.mu.Lock()
 	e.active--
 	if f.obs.Failure == "" {

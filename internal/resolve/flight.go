@@ -227,6 +227,7 @@ func (e *engine) took(f *flight) {
 		e.finish(f)
 		return
 	}
+	f.uses(f.q, resp, f.cur.Response)
 	if f.take(f.q, resp, f.cur.RTT) {
 		e.ask(f)
 		return

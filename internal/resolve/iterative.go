@@ -88,6 +88,8 @@ type iteration struct {
 
 	// lineTo makes the line to an address, with its habits and its pace.
 	lineTo func(addr string) *line
+
+	validator Validator // nil: responses are not validated
 }
 
 // kept is a zone known to hold a name, until a time.
@@ -160,6 +162,9 @@ func (r *Resolver) iteration(i int, set *settings) *iteration {
 	if it == nil {
 		it = newIteration(set, r.Servers[i])
 		it.lineTo = r.lineTo(set, r.Servers[i])
+		if set.newValidator != nil {
+			it.validator = set.newValidator(it.fetch)
+		}
 		r.iterations[i] = it
 	}
 	return it
@@ -226,6 +231,7 @@ func (it *iteration) observations(ctx context.Context, q residency.Question, dea
 	default:
 		l.grow()
 	}
+	l.validate()
 	return l.out
 }
 

@@ -43,6 +43,7 @@ type query0 struct {
 	rtype  uint16
 	subnet netip.Prefix // not valid: none is told
 	tries  int
+	secure bool // with the records of DNSSEC
 }
 
 // outcome is what came of asking one server.
@@ -105,7 +106,7 @@ func (w *walk) askAddress(addr string, q query0) outcome {
 func (w *walk) tries(addr string, e *endpoint, q query0, l *look) (r outcome) {
 	var err error
 	if r.q, err = newQuery(q.name, q.rtype, asking{
-		subnet: q.subnet, edns: l.level < ednsNone, nsid: l.level == ednsFull, udpSize: w.it.set.udpSize, mix: w.it.set.mixCase,
+		subnet: q.subnet, edns: l.level < ednsNone, nsid: l.level == ednsFull, udpSize: w.it.set.udpSize, mix: w.it.set.mixCase, secure: q.secure,
 	}); err != nil {
 		r.failure, r.why = residency.FailFormerr, err.Error()
 		return r

@@ -25,6 +25,7 @@ type tree struct {
 	queue []*node
 	seen  map[nodeKey]bool
 	out   []residency.Observation
+	used  [][]*judged // by index of out: the responses it rests on
 }
 
 // node is a name to ask all servers of its zone for, and how it was come by.
@@ -34,6 +35,7 @@ type node struct {
 	chain []residency.Link
 	path  []residency.Delegation
 	proof []residency.Exchange
+	used  []*judged // responses that led here, to be validated
 
 	weighted  bool // tailoring is that of the weakest response that led here
 	tailoring residency.Tailoring
@@ -100,7 +102,12 @@ func (t *tree) plant(list []*node) {
 func (t *tree) refuse(f residency.Failure, why string) {
 	l := look{obs: t.blank()}
 	l.fail(f, why)
-	t.out = append(t.out, l.obs)
+	t.add(&l)
+}
+
+// add adds what a look came to.
+func (t *tree) add(l *look) {
+	t.out, t.used = append(t.out, l.obs), append(t.used, l.used)
 }
 
 func (t *tree) blank() residency.Observation {
@@ -127,7 +134,7 @@ func (t *tree) visit(n *node) {
 		t.refuse(residency.FailLame, fmt.Sprintf("the zone %s names no server", plainName(c.zone)))
 		return
 	}
-	q := query0{name: n.name, rtype: n.rtype, tries: t.it.set.tries}
+	q := query0{name: n.name, rtype: n.rtype, tries: t.it.set.tries, secure: t.it.validator != nil}
 	if dns.CountLabel(c.zone) >= t.it.opt.SubnetLabels {
 		q.subnet = t.q.Subnet.Prefix
 	}
@@ -189,9 +196,10 @@ func (t *tree) take(n *node, c *cut, ns nameServer, r outcome) []*node {
 		return t.leaf(l)
 	case refers:
 		d := t.delegate(c, ns, r, child)
-		return []*node{{step: n.step, zone: d, chain: n.chain, path: n.path, proof: n.proof,
+		return []*node{{step: n.step, zone: d, chain: n.chain, path: n.path, proof: n.proof, used: n.used,
 			weighted: n.weighted, tailoring: n.tailoring, why: n.why}}
 	}
+	l.uses(r.q, r.resp, r.tried[len(r.tried)-1].Response)
 	l.plain = r.plain // for the words
 	l.weigh(r.q, r.resp)
 	if n.weighted && n.tailoring <= l.obs.Tailoring {
@@ -205,6 +213,7 @@ func (t *tree) lookAt(n *node, c *cut, ns nameServer, r outcome) *look {
 	l := &look{
 		server: &t.it.server, set: t.it.set, name: n.name, rtype: n.rtype,
 		first: t.first, names: slices.Clone(n.names), alias: n.alias, obs: t.blank(),
+		validator: t.it.validator, used: slices.Clone(n.used),
 	}
 	o := &l.obs
 	o.Server = r.addr
@@ -220,12 +229,17 @@ func (t *tree) lookAt(n *node, c *cut, ns nameServer, r outcome) *look {
 
 // leaf ends a branch.
 func (t *tree) leaf(l *look) []*node {
+	l.askedBy()
+	t.add(l)
+	return nil
+}
+
+// askedBy puts the name server before the failure of a look.
+func (l *look) askedBy() {
 	if len(l.obs.Path) > 0 && l.obs.Failure != "" {
 		last := l.obs.Path[len(l.obs.Path)-1]
 		l.obs.Detail = fmt.Sprintf("%s of the zone %s, asked by %s", last.Server, last.Zone, l.obs.Detail)
 	}
-	t.out = append(t.out, l.obs)
-	return nil
 }
 
 // follow goes along the aliases of an answer, as far as the server has a say:
@@ -288,7 +302,7 @@ func (t *tree) spread(l *look, end string, resp *response) (next []*node) {
 // branch returns the node for a step that an answer leads to.
 func (t *tree) branch(l *look, s step) *node {
 	n := &node{
-		step: s, chain: slices.Clone(l.obs.Chain), path: l.obs.Path, proof: l.obs.Exchanges,
+		step: s, chain: slices.Clone(l.obs.Chain), path: l.obs.Path, proof: l.obs.Exchanges, used: l.used,
 		weighted: true, tailoring: l.obs.Tailoring, why: l.obs.TailoringWhy,
 	}
 	if s.link != (residency.Link{}) {

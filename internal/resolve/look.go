@@ -39,6 +39,9 @@ type look struct {
 	todo  []step // what service records led to
 	done  int    // how many of these were begun
 	alias bool   // the name was reached by an HTTPS record in alias mode
+
+	validator Validator // nil: responses are not validated
+	used      []*judged // the responses to validate
 }
 
 // start makes a look whose question is set ready for its first query.
@@ -51,7 +54,7 @@ func (l *look) start(ln *line, at time.Time) {
 	l.obs.TailoringWhy = "no answer came"
 	l.obs.At = at
 	l.obs.Chain, l.obs.Exchanges = l.rooms.chain, l.rooms.exchanges
-	l.habits = ln.habits
+	l.habits, l.validator = ln.habits, ln.validator
 	if t := ln.way.transport; t == overTLS || t == overHTTPS {
 		// There the server is known anyway, and a cookie would only tie our
 		// looks together.
@@ -68,6 +71,7 @@ func (l *look) query(q *query) error {
 	ask := asking{
 		subnet: l.obs.Subnet.Prefix, recurse: !l.server.Authoritative,
 		edns: l.level < ednsNone, udpSize: l.set.udpSize, mix: l.set.mixCase,
+		secure: l.validator != nil, unchecked: l.validator != nil,
 	}
 	if l.level == ednsFull {
 		ask.nsid = true

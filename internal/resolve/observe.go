@@ -71,7 +71,7 @@ func (r *Resolver) observe(ctx context.Context, asks *feed, done func(*residency
 			addr, dead = p.addr, p.dead
 		}
 		ln := r.line(set, server, addr)
-		ln.dead = dead
+		ln.dead, ln.validator = dead, r.validator(i, ln)
 		lines = append(lines, ln)
 	}
 	run(ctx, lines, asks, false, func(f *flight) {

@@ -42,7 +42,12 @@ type asking struct {
 	cookie  []byte // nil: none is sent
 	nsid    bool   // ask which machine answers
 	secure  bool   // ask for the records of DNSSEC too (RFC 3225)
-	mix     bool   // mix the letters of the name, so that a guess must get them right too
+
+	// unchecked asks a recursive server for the answer even if it holds it to
+	// be bogus (RFC 4035 section 3.2.2): we check ourselves.
+	unchecked bool
+
+	mix bool // mix the letters of the name, so that a guess must get them right too
 }
 
 // newQuery builds the request for name and rtype. The message is appended
@@ -71,6 +76,9 @@ func (q *query) build(name string, rtype uint16, ask asking) error {
 	if ask.recurse {
 		room[2] = 0x01 // RD
 		room[3] = 0x20 // AD
+		if ask.unchecked {
+			room[3] |= 0x10 // CD
+		}
 	}
 	if ask.mix {
 		mixCase(room[headerLen:end])

@@ -105,6 +105,12 @@ type Resolver struct {
 	// not repeat them are asked over TCP.
 	MixCase bool
 
+	// NewValidator makes what validates the responses of one server, and
+	// remembers keys from look to look. It gets the records of the chain of
+	// trust from the same server, by fetch. Nil: nothing is validated, and
+	// only what servers say of it themselves (AD) is kept.
+	NewValidator func(fetch Fetch) Validator
+
 	// Controls are tested of each server at a Probe, at most once an hour. Nil:
 	// nothing is.
 	Controls *Controls
@@ -132,13 +138,15 @@ type memory struct {
 	habits map[string]*habits // by address and proxy
 	paces  map[string]*pace   // by name of the server
 	tested map[string]tested  // by address and proxy: what came of the controls
+
+	validators map[string]Validator // by address and proxy
 }
 
 func (r *Resolver) remember() *memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.memory == nil {
-		r.memory = &memory{habits: map[string]*habits{}, paces: map[string]*pace{}, tested: map[string]tested{}}
+		r.memory = &memory{habits: map[string]*habits{}, paces: map[string]*pace{}, tested: map[string]tested{}, validators: map[string]Validator{}}
 	}
 	return r.memory
 }
@@ -150,7 +158,7 @@ func (r *Resolver) One(st residency.ResolverStatus) *Resolver {
 	one := &Resolver{
 		Dial: r.Dial, Proxy: r.Proxy, Roots: r.Roots, Rate: r.Rate, MixCase: r.MixCase, Now: r.Now,
 		Timeout: r.Timeout, Tries: r.Tries, InFlight: r.InFlight, MaxChain: r.MaxChain, UDPSize: r.UDPSize,
-		memory: r.remember(), begun: true,
+		NewValidator: r.NewValidator, memory: r.remember(), begun: true,
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,6 +190,8 @@ type settings struct {
 	roots    *x509.CertPool
 	jitter   time.Duration
 	mixCase  bool
+
+	newValidator func(Fetch) Validator
 }
 
 func (r *Resolver) settings() *settings {
@@ -189,6 +199,7 @@ func (r *Resolver) settings() *settings {
 		dial: r.Dial, now: r.Now, timeout: r.Timeout, tries: r.Tries,
 		inFlight: r.InFlight, maxChain: r.MaxChain, udpSize: r.UDPSize,
 		proxy: r.Proxy, roots: r.Roots, jitter: r.Jitter, mixCase: r.MixCase,
+		newValidator: r.NewValidator,
 	}
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
