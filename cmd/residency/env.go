@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"residency/internal/resolve/dnssec"
 )
 
 // env is everything a command may touch of the world outside. Tests hand in
@@ -26,6 +28,8 @@ type env struct {
 	// width is the terminal's, 0 when unknown.
 	inTerminal, outTerminal, errTerminal bool
 	width                                int
+	// anchors are the keys that are trusted from the start; nil: the root's.
+	anchors []dnssec.Anchor
 	// data is the location data to use in place of that in use: a directory,
 	// pickPrevious or pickEmbedded; "" for the data in use.
 	data string

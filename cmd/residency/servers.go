@@ -22,6 +22,9 @@ func (e *env) resolver(cfg *config.Config) (*resolve.Resolver, error) {
 	if err := e.network(r, cfg.Network); err != nil {
 		return nil, err
 	}
+	if cfg.Resolve.Validate {
+		r.NewValidator = newValidator(e.anchors)
+	}
 	for _, s := range cfg.Resolve.Servers {
 		list, err := serversOf(cfg, s)
 		if err != nil {

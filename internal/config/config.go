@@ -82,6 +82,7 @@ type Resolve struct {
 	Pool             Pool
 	Rate             int  // queries per second that one server gets; 0: the program's default
 	MixCase          bool // ask with the letters of names mixed
+	Validate         bool // check the signatures of answers
 	Controls         Controls
 }
 

@@ -10,6 +10,7 @@ func resolveTable() *table {
 		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at one server at a time. Default 64.", alias: []string{"concurrency"}},
 		{name: "queries_per_second", kind: kNumber, min: 1, max: 1_000_000, doc: "Questions that one server gets in a second, from all markets together. Default 50, and no limit for servers on this machine.", alias: []string{"rate", "qps"}},
 		{name: "mix_case", kind: kFlag, doc: "True to mix capitals and small letters in the names asked for, which makes answers harder to forge. Default false.", alias: []string{"0x20"}},
+		{name: "dnssec", kind: kText, oneOf: []string{"record", "validate"}, doc: "record keeps what servers say of signatures themselves; validate checks them here, from the root down, and takes an answer whose signatures are wrong, or cannot be checked, for none. The servers must then pass signatures on. Default record."},
 		{name: "controls", kind: kTable, of: controlsTable(), doc: "Questions with known answers, which show whether a server and the path to it are to be believed.", alias: []string{"control"}},
 		{name: "max_chain", kind: kNumber, min: 1, max: 64, doc: "Aliases (CNAME, DNAME) to follow. Default 16."},
 		{name: "subnets_per_market", kind: kNumber, min: 1, max: 64, doc: "Client subnets to choose for a market that names none. Default 3."},

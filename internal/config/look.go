@@ -43,6 +43,7 @@ func resolveOf(s section) Resolve {
 		Pool:             pool(s.section("pool")),
 		Rate:             s.number("queries_per_second", 0),
 		MixCase:          s.flag("mix_case", false),
+		Validate:         s.text("dnssec") == "validate",
 	}
 }
 

@@ -41,7 +41,7 @@ func TestNetwork(t *testing.T) {
 		}
 	}
 	google := c.Resolve.Servers[1]
-	if google.Rate != 5 || google.InFlight != 3 || len(google.Bootstrap) != 2 || c.Resolve.Servers[2].TLSName != "dns11.quad9.net" || c.Resolve.Rate != 20 || !c.Resolve.MixCase || c.Schedule.Jitter != 30*time.Second {
+	if google.Rate != 5 || google.InFlight != 3 || len(google.Bootstrap) != 2 || c.Resolve.Servers[2].TLSName != "dns11.quad9.net" || c.Resolve.Rate != 20 || !c.Resolve.MixCase || !c.Resolve.Validate || DefaultResolve().Validate || c.Schedule.Jitter != 30*time.Second {
 		t.Errorf("resolve = %+v", c.Resolve)
 	}
 	ctl := c.Resolve.Controls

@@ -31,6 +31,7 @@ type jsonLook struct {
 	Flags  string                    `json:"flags,omitempty"`
 	NSID   string                    `json:"nsid,omitempty"`
 	Errors []residency.ExtendedError `json:"extended_errors,omitempty"`
+	DNSSEC *residency.DNSSEC         `json:"dnssec,omitempty"` // where it was validated
 }
 
 func lookOf(o *residency.Observation) jsonLook {
@@ -39,7 +40,7 @@ func lookOf(o *residency.Observation) jsonLook {
 		ClientSubnet: prefix(o.Subnet.Prefix), Returned: prefix(o.Returned), Scope: o.Scope,
 		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
 		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At, Path: o.Path,
-		Via: o.Via, Flags: o.Flags.String(), NSID: o.NSID, Errors: o.Errors,
+		Via: o.Via, Flags: o.Flags.String(), NSID: o.NSID, Errors: o.Errors, DNSSEC: o.DNSSEC,
 	}
 }
 
@@ -142,6 +143,10 @@ func besides(o *residency.Observation) []fact {
 	add("given by machine", o.NSID)
 	for _, e := range o.Errors {
 		add("the server adds", e.String())
+	}
+	if o.DNSSEC != nil {
+		add("signatures", o.DNSSEC.Sentence())
+		add("chain of trust", o.DNSSEC.Path())
 	}
 	return list
 }

@@ -39,6 +39,9 @@ func appendAlone(b []byte, o *residency.Observation, raw bool) []byte {
 	if len(o.Errors) > 0 {
 		b = appendAny(append(b, `,"errors":`...), o.Errors)
 	}
+	if o.DNSSEC != nil {
+		b = appendAny(append(b, `,"dnssec":`...), o.DNSSEC)
+	}
 	b = appendString(append(b, `,"failure":`...), string(o.Failure))
 	b = appendIf(b, "detail", o.Detail)
 	b = appendLinks(append(b, `,"chain":[`...), o.Chain)

@@ -32,6 +32,7 @@ type jsonAlone struct {
 	Flags        residency.HeaderFlags     `json:"flags"`
 	NSID         string                    `json:"nsid,omitempty"`
 	Errors       []residency.ExtendedError `json:"errors,omitempty"`
+	DNSSEC       *residency.DNSSEC         `json:"dnssec,omitempty"`
 	Failure      residency.Failure         `json:"failure"`
 	Detail       string                    `json:"detail,omitempty"`
 	Chain        []residency.Link          `json:"chain"`
@@ -66,7 +67,7 @@ func (l *Looks) alone(o *residency.Observation) jsonAlone {
 		Schema: LookSchema, Name: o.Endpoint.Host, Type: o.Type, ClientSubnet: prefix(o.Subnet.Prefix),
 		Resolver: o.Resolver, Server: o.Server, Via: o.Via, Transport: o.Transport, Path: o.Path,
 		Returned: prefix(o.Returned), Scope: o.Scope, Tailoring: o.Tailoring, TailoringWhy: o.TailoringWhy,
-		Rcode: o.Rcode, Flags: o.Flags, NSID: o.NSID, Errors: o.Errors, Failure: o.Failure, Detail: o.Detail,
+		Rcode: o.Rcode, Flags: o.Flags, NSID: o.NSID, Errors: o.Errors, DNSSEC: o.DNSSEC, Failure: o.Failure, Detail: o.Detail,
 		Chain: some(o.Chain), Addresses: []jsonAnswer{}, RTT: milliseconds(o.RTT), At: o.At,
 	}
 	if o.Market.Known() {
@@ -106,7 +107,8 @@ func TestLookLine(t *testing.T) {
 		Returned: netip.MustParsePrefix("203.0.113.0/24"), Scope: 20, Tailoring: residency.TailoringSpecific, TailoringWhy: "é \x01",
 		Rcode: "NOERROR", Flags: residency.FlagAD | residency.FlagRA, NSID: "m1",
 		Errors: []residency.ExtendedError{{Code: 15, Name: "Blocked", Text: "by order"}}, Failure: residency.FailIntercepted, Detail: "why",
-		Chain: []residency.Link{{Owner: "a", Type: "CNAME", Target: "b", TTL: 1}, {Owner: "b", Type: "DNAME", Target: "c", TTL: 4294967295}},
+		DNSSEC: &residency.DNSSEC{State: residency.DNSSECBogus, Why: "expired", Steps: []residency.DNSSECStep{{Name: ".", Type: "DNSKEY", KeyTag: 7}}},
+		Chain:  []residency.Link{{Owner: "a", Type: "CNAME", Target: "b", TTL: 1}, {Owner: "b", Type: "DNAME", Target: "c", TTL: 4294967295}},
 		Addresses: []residency.Answer{
 			{Address: netip.MustParseAddr("2001:db8::1"), TTL: 60, Owner: "c"},
 			{Address: netip.MustParseAddr("192.0.2.1"), Owner: "c", Hint: true, DNS64: netip.MustParseAddr("64:ff9b::c000:201")},

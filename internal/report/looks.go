@@ -99,6 +99,9 @@ func (p *printer) looks(list []residency.Observation) {
 		if o := &list[i]; o.Answered() {
 			note(o.Tailoring.Words() + ": " + o.TailoringWhy)
 		}
+		if o := &list[i]; o.DNSSEC != nil && o.Failure == "" {
+			note("DNSSEC " + string(o.DNSSEC.State) + ": " + o.DNSSEC.Sentence())
+		}
 		if o := &list[i]; o.Detail != "" {
 			note(o.Detail)
 		}
