@@ -41,7 +41,7 @@ func text(run residency.Run, s residency.ClaimStanding, ev evidence) string {
 	m.where(s)
 	m.since(run)
 	m.sure(run, ev)
-	m.todo(s, ev)
+	m.todo(run, s, ev)
 	return m.String()
 }
 
@@ -194,14 +194,18 @@ func (m *message) addresses(words string, list []netip.Addr) {
 }
 
 // todo says who should do what, and gives the commands that show the proof.
-func (m *message) todo(s residency.ClaimStanding, ev evidence) {
+func (m *message) todo(run residency.Run, s residency.ClaimStanding, ev evidence) {
+	config := ""
+	if run.ConfigPath != "" && run.ConfigPath != "config.toml" {
+		config = " --config " + oneLine(run.ConfigPath)
+	}
 	m.head("What to do")
 	m.line("  A DNS engineer reads the proof and looks for a fault in it:")
 	for i, h := range ev.hosts {
 		if i == maxHosts {
 			break
 		}
-		m.line("    residency explain %s --market %s", oneLine(h.endpoint.Host), h.market)
+		m.line("    residency explain %s --market %s%s", oneLine(h.endpoint.Host), h.market, config)
 	}
 	ask := "asks them when it will end"
 	switch {
