@@ -19,6 +19,9 @@ type Zone struct {
 	// Address is that of the zone's name server ns; default 127.0.0.1.
 	Address string
 
+	// Signed has Knot sign the zone, with keys that it makes at the start.
+	Signed bool
+
 	// Geo are the answers by client subnet. They stand before the zone's own,
 	// which everybody else gets.
 	Geo []Answer
@@ -95,6 +98,9 @@ database:
 	b.WriteString("zone:\n")
 	for i, z := range zones {
 		fmt.Fprintf(&b, "  - domain: %q\n    file: \"%s/zone%d\"\n", absolute(z.Origin), dir, i)
+		if z.Signed {
+			b.WriteString("    dnssec-signing: on\n    zonefile-sync: -1\n    journal-content: all\n    zonefile-load: difference-no-serial\n")
+		}
 		if len(z.Geo) > 0 {
 			fmt.Fprintf(&b, "    module: mod-geoip/geo%d\n", i)
 		}
