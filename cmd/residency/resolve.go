@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +111,11 @@ func runResolve(ctx context.Context, e *env, f resolveFlags, names []string, nam
 			fmt.Fprintf(e.stderr, "residency: note: server %s %s\n", st.Name, st.Text)
 		}
 	}
+	if list.lines != nil && e.getenv("GOMAXPROCS") == "" && overUDP(cfg.Resolve.Servers) {
+		// Waking a second processor for each few packets costs more than it
+		// does: one alone asks faster, for two thirds of the work.
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	}
 	sum := lookSum{}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -138,6 +144,14 @@ func runResolve(ctx context.Context, e *env, f resolveFlags, names []string, nam
 		return failed(err)
 	}
 	return nil
+}
+
+// overUDP reports whether every server is asked over UDP: no cryptography and
+// no recursion of our own, which several processors do share well.
+func overUDP(servers []config.Server) bool {
+	return !slices.ContainsFunc(servers, func(s config.Server) bool {
+		return s.Iterative != nil || slices.ContainsFunc(s.Addresses, func(a string) bool { return strings.Contains(a, "://") })
+	})
 }
 
 // lookSum counts looks and what they took.

@@ -16,6 +16,43 @@ import (
 // Underscores are taken: some vendors' names have them. So are hyphens in the
 // third and fourth place, which strict IDNA refuses and large networks use.
 func hostName(text string) (host, why, hint string) {
+	if plainHost(text) {
+		return text, "", ""
+	}
+	return anyHost(text)
+}
+
+// plainHost reports whether a text is a host name just as the DNS has it. Most
+// are, and in lists of millions the long way would be felt.
+func plainHost(text string) bool {
+	dots, size, letter := 0, 0, false // of the label under way
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c == '.':
+			if size == 0 || text[i-1] == '-' {
+				return false
+			}
+			dots, size, letter = dots+1, -1, false
+		case 'a' <= c && c <= 'z' || c == '_':
+			letter = true
+		case c == '-' && size > 0:
+			if text[i-1] == '-' {
+				return false // an A-label is to be checked
+			}
+		case '0' <= c && c <= '9':
+		default:
+			return false
+		}
+		if size++; size > 63 {
+			return false
+		}
+	}
+	return dots > 0 && letter && text[len(text)-1] != '-' && len(text) <= 253
+}
+
+// anyHost reads a host name the long way.
+func anyHost(text string) (host, why, hint string) {
 	if why, hint = notHost(text); why != "" {
 		return "", why, hint
 	}

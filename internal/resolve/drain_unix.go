@@ -8,8 +8,11 @@ import (
 	"syscall"
 )
 
+// together is how many packets are read at most before idle is called.
+const together = 32
+
 // drain reads packets until the connection gives an error, calls got for each,
-// and idle each time before it waits for more.
+// and idle after several and each time before it waits for more.
 func drain(conn *net.UDPConn, buf []byte, got func(n int), idle func()) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -17,11 +20,14 @@ func drain(conn *net.UDPConn, buf []byte, got func(n int), idle func()) error {
 	}
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {
-		for {
+		for k := 1; ; k++ {
 			n, err := syscall.Read(int(fd), buf)
 			switch {
 			case err == nil:
 				got(n)
+				if k%together == 0 {
+					idle()
+				}
 			case errors.Is(err, syscall.EINTR):
 			case errors.Is(err, syscall.EAGAIN):
 				idle()

@@ -112,10 +112,12 @@ func (e *engine) again(f *flight) {
 	}
 	f.cur = try{Exchange: residency.Exchange{
 		Server: e.way.text, Transport: l.transport, Name: plainName(f.q.name),
-		Request: wire, At: e.set.at(f.sent),
+		Request: wire, At: f.obs.At,
 	}}
 	if first {
 		f.cur.room = f.rooms.response
+	} else {
+		f.cur.At = e.set.at(f.sent)
 	}
 	if l.transport != overHTTPS {
 		e.send(f, l)

@@ -162,12 +162,18 @@ func (w *walker) record(section int) error {
 }
 
 // passed steps over a record of the last two sections that says nothing here,
-// if its owner is a pointer to a name of the question: unpacking such owners
+// if its owner is labels before a name of the question: unpacking such owners
 // costs more than all else. An NS record leaves its mark.
 func (w *walker) passed(section int) bool {
-	at := w.off
-	if section == sectionAnswer || w.q.delegations || !w.asked || at+12 > len(w.msg) || w.msg[at]&0xc0 != 0xc0 {
+	if section == sectionAnswer || w.q.delegations || !w.asked {
 		return false
+	}
+	at := w.off
+	for at < len(w.msg) && w.msg[at] != 0 && w.msg[at] <= maxLabelLen {
+		at += 1 + int(w.msg[at])
+	}
+	if at+12 > len(w.msg) || w.msg[at]&0xc0 != 0xc0 || at-w.off > maxNameLen/2 || w.q.end > maxNameLen/2 {
+		return false // too long together, perhaps
 	}
 	pointer := int(binary.BigEndian.Uint16(w.msg[at:])) & 0x3fff
 	rtype, class := binary.BigEndian.Uint16(w.msg[at+2:]), binary.BigEndian.Uint16(w.msg[at+4:])

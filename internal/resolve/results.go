@@ -8,12 +8,13 @@ import (
 const (
 	// resultsAhead is how many finished looks may wait for the caller. While so
 	// many wait no look is begun; those under way are still received, so a slow
-	// caller loses nothing and memory stays bounded.
-	resultsAhead = 512
+	// caller loses nothing and memory stays bounded. More would only spread
+	// over more memory than the processor has at hand.
+	resultsAhead = 256
 	// resultsLoud is how many wait before the caller is woken by the one that
 	// put them. Fewer wait until whoever reads responses has no more to read:
 	// waking the caller for each would cost more than the look.
-	resultsLoud = 128
+	resultsLoud = 64
 )
 
 // results carries finished looks from the engines to the caller, many at a

@@ -161,6 +161,14 @@ func (e *engine) serve(s *socket) {
 	e.broke(s, e.readPackets(s, conn))
 }
 
+// busy reports whether so many looks are under way that their results will
+// soon be enough to wake the caller for; if not soon, the sweep does.
+func (e *engine) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.active >= resultsLoud
+}
+
 // buffer returns room for a message. Sockets change often, and the room for the
 // longest message there is would be most of the garbage.
 func (e *engine) buffer() []byte {
@@ -189,7 +197,12 @@ func (e *engine) readPackets(s *socket, conn net.Conn) error {
 	defer e.release(buf)
 	var scratch response
 	if udp, ok := conn.(*net.UDPConn); ok {
-		return drain(udp, buf, func(n int) { e.receive(s, buf[:n], &scratch) }, e.out.ring)
+		return drain(udp, buf, func(n int) { e.receive(s, buf[:n], &scratch) }, func() {
+			e.fill()
+			if !e.busy() {
+				e.out.ring()
+			}
+		})
 	}
 	for {
 		n, err := conn.Read(buf)
@@ -197,6 +210,7 @@ func (e *engine) readPackets(s *socket, conn net.Conn) error {
 			return err
 		}
 		e.receive(s, buf[:n], &scratch)
+		e.fill()
 		e.out.ring()
 	}
 }
@@ -264,7 +278,9 @@ func (s *socket) takeAll() []*flight {
 
 // receive finds the try that a message is the response to, by id and question
 // (the socket has seen to the source), and goes on with it. scratch is the
-// reader's own, reused from message to message.
+// reader's own, reused from message to message. The reader begins new looks
+// after some messages, all at once: a server that is sent one request at a time
+// goes to sleep after each, and waking it costs more than the request.
 func (e *engine) receive(s *socket, msg []byte, scratch *response) {
 	e.mu.Lock()
 	f := s.match(msg)
@@ -291,7 +307,6 @@ func (e *engine) receive(s *socket, msg []byte, scratch *response) {
 		e.cookies(f)
 	}
 	e.settle(f)
-	e.fill()
 }
 
 // match returns the try that msg is the response to. If there is none, the

@@ -77,6 +77,7 @@ func (e *engine) readStream(s *socket, conn net.Conn) {
 		}
 		e.receive(s, msg, &scratch)
 		if in.Buffered() == 0 {
+			e.fill()
 			e.out.ring()
 		}
 	}
