@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"residency/internal/config"
 	"residency/internal/report"
 	"residency/internal/residency"
+	"residency/internal/resolve"
 )
 
 // resolveFlags are the flags of resolve.
@@ -116,19 +118,8 @@ func runResolve(ctx context.Context, e *env, f resolveFlags, names []string, nam
 		// does: one alone asks faster, for two thirds of the work.
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	}
-	sum := lookSum{}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	r.Stream(ctx, list.questions(first, froms, f.types), func(o *residency.Observation) {
-		sum.add(o)
-		if err == nil {
-			err = out.Write(o)
-		}
-		if err != nil {
-			stop() // nobody reads on
-		}
-	})
-	if err = errors.Join(err, out.Flush()); err != nil {
+	sum, err := writeLooks(ctx, r, list.questions(first, froms, f.types), out)
+	if err != nil {
 		return failed(fmt.Errorf("resolve: %w", err))
 	}
 	if list.lines != nil {
@@ -144,6 +135,22 @@ func runResolve(ctx context.Context, e *env, f resolveFlags, names []string, nam
 		return failed(err)
 	}
 	return nil
+}
+
+// writeLooks makes the looks and writes each as it comes.
+func writeLooks(ctx context.Context, r *resolve.Resolver, qs iter.Seq[residency.Question], out *report.Looks) (sum lookSum, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r.Stream(ctx, qs, func(o *residency.Observation) {
+		sum.add(o)
+		if err == nil {
+			err = out.Write(o)
+		}
+		if err != nil {
+			stop() // nobody reads on
+		}
+	})
+	return sum, errors.Join(err, out.Flush())
 }
 
 // overUDP reports whether every server is asked over UDP: no cryptography and
