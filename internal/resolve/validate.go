@@ -81,6 +81,7 @@ func (e *engine) finish(f *flight) {
 		cancel()
 		e.hand(f)
 		e.fill()
+		e.out.ring()
 	})
 }
 
