@@ -43,7 +43,7 @@ func Judge(c residency.Claim, f Facts) residency.Cell {
 	cell.Addresses = placeAll(c, f, s)
 
 	verdict(&cell, c, s)
-	if f.Endpoint.RetiredAt(f.At) && (len(cell.Addresses) == 0 || f.Endpoint.Address.IsValid()) {
+	if f.Endpoint.RetiredAt(f.At) && (len(cell.Addresses) == 0 && s.gone() || f.Endpoint.Address.IsValid()) {
 		cell.Counts = false // an address that nobody asked for cannot be seen again
 	}
 	addHints(&cell, s)
@@ -111,8 +111,11 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 	case s.coverage.Met == 0 && !cell.Endpoint.Address.IsValid() || !s.anyOfMarket():
 		notMeasured(cell, s)
 	case len(inside)+len(unclear)+len(outside) == 0:
-		// Only anycast addresses of a declared CDN: nothing to say, either way.
-		cell.Counts = false
+		// Only anycast addresses of a declared CDN: nothing to say, either way,
+		// unless something was lost that could have shown another one.
+		lost := append(s.unmet(), s.silent()...)
+		cell.Counts = len(lost) > 0
+		cell.Reasons = append(cell.Reasons, lost...)
 	case len(unclear)+len(outside) > 0:
 		cell.Reasons = append(cell.Reasons, s.unmet()...)
 	default:
@@ -124,15 +127,10 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 // verdict. Answers that may depend on who asks count fully only when two
 // resolvers gave an outside address, else they are one source's word.
 func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.JudgedAddress) bool {
-	witnesses := map[string]bool{}
-	for _, a := range outside {
-		for r := range s.shown[a.Address].witnesses {
-			witnesses[r] = true
-		}
-	}
+	witnesses := s.witnesses(outside)
 	for _, a := range outside {
 		g := a.Grade
-		if !s.shown[a.Address].tailored && len(witnesses) < 2 {
+		if !s.shown[a.Address].tailored && witnesses < 2 {
 			g = min(g, residency.Asserted)
 		}
 		cell.Grade = max(cell.Grade, g)
@@ -167,10 +165,13 @@ func judgeInside(cell *residency.Cell, t terms, s *sight, inside []residency.Jud
 		return
 	}
 	cell.Grade = residency.Proven
+	witnesses := s.witnesses(inside)
+	alone := false
 	for _, a := range inside {
 		cell.Grade = min(cell.Grade, a.Grade)
+		alone = alone || !s.shown[a.Address].tailored && witnesses < 2
 	}
-	if s.thin() {
+	if alone || s.thin() {
 		cell.Grade = min(cell.Grade, residency.Asserted)
 	}
 	if cell.Grade < t.floor {

@@ -135,6 +135,10 @@ func TestPlace(t *testing.T) {
 		{"physics never makes inside", ussg, 0, delayed(located("CN|SG", "a=SG", "b=CN", "c=SG"), "CN", "CN"), residency.SideUnknown, 0, "conflict", "CN"},
 		{"a refuted voice is none", ussg, 0, delayed(located("SG|US", "a=SG", "b=US"), "SG", ""), residency.SideUnknown, 0, "below-grade", ""},
 		{"physics says nothing without a country", ussg, 0, delayed(located(""), "SG|US", "SG|US"), residency.SideUnknown, 0, "no-evidence", ""},
+		{"a delay silences no dissent", ussg, 0, delayed(located("SG", "holder=SG@aws:ap-southeast-1", "a=SG", "b=CN", "c=CN"), "CN", "CN"), residency.SideUnknown, 0, "conflict", "CN"},
+		{"an old list outweighs no dissent", ussg, 0, located("SG", "holder=SG@aws:ap-southeast-1!", "a=SG", "b=SG", "c=CN"), residency.SideUnknown, 0, "stale-data", "CN"},
+		{"an old list shows no region", oneRegion, 0, located("US", "holder=US@aws:us-west-2!", "a=US", "b=US"), residency.SideUnknown, 0, "stale-data", ""},
+		{"an old list without dissent", ussg, 0, located("SG", "holder=SG@aws:ap-southeast-1!", "a=SG", "b=SG"), residency.SideInside, residency.Corroborated, "", ""},
 		{"cdn may stand in the market", cdn, residency.RoleCDN, located("IN", "a=IN", "b=IN"), residency.SideInside, residency.Corroborated, "", ""},
 		{"cdn may stand in cdn_regions", cdn, residency.RoleCDN, located("JP", "a=JP", "b=JP"), residency.SideInside, residency.Corroborated, "", ""},
 		{"origin may not", cdn, residency.RoleOrigin, located("JP", "a=JP", "b=JP"), residency.SideOutside, residency.Corroborated, "", ""},
@@ -264,6 +268,18 @@ func TestJudge(t *testing.T) {
 		{"httpdns outside", []string{"g A A specific cn", "g A AAAA specific nodata"}, func(f *Facts, c *residency.Claim) { f.Endpoint.Role = residency.RoleHTTPDNS }, residency.Outside, residency.Corroborated, "", true},
 		{"cdn with anycast and a unicast inside", []string{"g A A specific sg,cdn", "g A AAAA specific nodata"}, func(f *Facts, c *residency.Claim) { f.Endpoint.Role = residency.RoleCDN }, residency.Inside, residency.Corroborated, "", true},
 		{"cdn with anycast only", []string{"g A A specific cdn", "g A AAAA specific nodata"}, func(f *Facts, c *residency.Claim) { f.Endpoint.Role = residency.RoleCDN }, residency.Undetermined, 0, "anycast", false},
+		{"cdn with anycast only and a need lost", []string{"g A A specific cdn", "g A AAAA specific servfail"}, func(f *Facts, c *residency.Claim) { f.Endpoint.Role = residency.RoleCDN }, residency.Undetermined, 0, "anycast servfail", true},
+		{"unknown, and the second resolver showed nothing", []string{"g A A unknown sg", "g A AAAA unknown nodata", "q A A unknown nodata", "q A AAAA unknown nodata"}, nil, residency.Undetermined, 0, "below-grade not-tailored", true},
+		{"retired, and nobody answered", []string{"g A A specific timeout", "g A AAAA specific timeout"}, func(f *Facts, c *residency.Claim) { f.Endpoint.Retired = due }, residency.NotMeasured, 0, "timeout", true},
+		{"a resolver that stands there answers for others", []string{"g A A local sg", "g A AAAA local nodata"}, func(f *Facts, c *residency.Claim) {
+			for i := range f.Looks {
+				f.Looks[i].Returned = netip.MustParsePrefix("114.114.114.0/24")
+			}
+		}, residency.NotMeasured, 0, "not-tailored", true},
+		{"an HTTPS record leads to where nothing was seen", []string{"g A A specific sg", "g A AAAA specific nodata", "g A HTTPS specific servfail"}, func(f *Facts, c *residency.Claim) {
+			f.Looks[2].Chain = []residency.Link{{Owner: "h.example", Type: "HTTPS", Target: "lost.example"}}
+		}, residency.Undetermined, 0, "servfail", true},
+		{"an HTTPS look lost is no matter", []string{"g A A specific sg", "g A AAAA specific nodata", "g A HTTPS specific servfail"}, nil, residency.Inside, residency.Corroborated, "", true},
 		{"undeclared anycast", []string{"g A A specific cdn", "g A AAAA specific nodata"}, nil, residency.Undetermined, 0, "anycast", true},
 		{"never located", []string{"g A A specific sg", "g A AAAA specific nodata"}, func(f *Facts, c *residency.Claim) { f.Locations = nil }, residency.Undetermined, 0, "no-evidence", true},
 	}

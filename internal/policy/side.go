@@ -66,6 +66,9 @@ func (t terms) region(loc residency.Location) Placement {
 		}
 		return t.outside(loc, home, []residency.Reason{residency.ReasonOtherRegion})
 	}
+	if staleHolder(loc) {
+		return withMissing(unknown(residency.ReasonStaleData), loc)
+	}
 	here := t.approved.With(t.home(loc.Region))
 	if !loc.Countries.SubsetOf(here) {
 		// Somewhere else in a country of which only other regions are approved.
@@ -81,10 +84,10 @@ func (t terms) inside(loc residency.Location, good residency.Countries) Placemen
 	var doubt residency.Countries
 	for _, v := range loc.Voices {
 		switch {
-		case v.Countries.Minus(loc.Excluded).Empty(): // refuted, or silent
-		case !v.Countries.SubsetOf(good):
+		case !v.Countries.SubsetOf(good): // a delay silences no dissent
 			against++
 			doubt = doubt.Union(v.Countries.Minus(good))
+		case v.Countries.Minus(loc.Excluded).Empty(): // refuted, or silent
 		case v.Stale:
 			stale++
 		default:
@@ -92,6 +95,11 @@ func (t terms) inside(loc residency.Location, good residency.Countries) Placemen
 		}
 	}
 	p := Placement{Counts: true}
+	if against > 0 && staleHolder(loc) {
+		// It is the holder's old word alone that takes the dissent out of the set.
+		p.Reasons = append(p.Reasons, residency.ReasonStaleData)
+		p.Suspected = doubt
+	}
 	if against > 1 {
 		p.Reasons = append(p.Reasons, residency.ReasonConflict)
 		p.Suspected = doubt
@@ -106,6 +114,7 @@ func (t terms) inside(loc residency.Location, good residency.Countries) Placemen
 	}
 	if len(p.Reasons) > 0 {
 		slices.Sort(p.Reasons)
+		p.Reasons = slices.Compact(p.Reasons)
 		return p
 	}
 	p.Grade = residency.Corroborated
@@ -152,6 +161,19 @@ func (t terms) outside(loc residency.Location, bad residency.Countries, why []re
 	p.Side, p.Grade, p.Suspected = residency.SideOutside, grade, residency.Countries{}
 	return p
 }
+
+// staleHolder reports whether the holder's word is too old to speak for inside.
+func staleHolder(loc residency.Location) bool {
+	for _, v := range loc.Voices {
+		if v.Name == holderVoice {
+			return v.Stale
+		}
+	}
+	return false
+}
+
+// holderVoice is the name that fusion gives to the voice of an address's holder.
+const holderVoice = "holder"
 
 // home returns the country of an approved region. It is the claim's word and
 // not a list's, so that no list can move a region to where it is not approved.

@@ -106,7 +106,7 @@ func (s *sight) add(o residency.Observation) {
 
 // isTailored reports whether a look's answer cannot depend on who asked.
 func isTailored(o residency.Observation) bool {
-	return o.Local || o.Tailoring >= residency.TailoringGlobal
+	return o.FromMarket() || o.Tailoring >= residency.TailoringGlobal
 }
 
 // anyOfMarket reports whether an address was seen by a look about the market.
@@ -182,6 +182,9 @@ func (s *sight) silent() []residency.Reason {
 	var why []residency.Reason
 	for _, o := range s.facts.Looks {
 		if !slices.Contains(s.facts.Types, o.Type) {
+			if o.Failure != "" && o.OfMarket() && led(o) {
+				why = append(why, failureOf(o)) // clients are sent on to where nothing was seen
+			}
 			continue
 		}
 		if slices.Contains(s.facts.Degraded, o.Resolver) && !counts[o.Resolver] {
@@ -200,6 +203,33 @@ func (s *sight) silent() []residency.Reason {
 	return why
 }
 
+// witnesses counts the resolvers whose looks about the market showed one of
+// the addresses. One that answered without an address is on no side.
+func (s *sight) witnesses(list []residency.JudgedAddress) int {
+	seen := map[string]bool{}
+	for _, a := range list {
+		for r := range s.shown[a.Address].witnesses {
+			seen[r] = true
+		}
+	}
+	return len(seen)
+}
+
+// gone reports whether every need was answered, if only by the word that the
+// name does not exist. Otherwise the name may be there and nobody said so.
+func (s *sight) gone() bool {
+	for k, m := range s.needs {
+		heard := m != nil
+		for _, o := range s.facts.Looks {
+			heard = heard || o.Subnet.Prefix == k.subnet && o.Type == k.typ && o.Failure == residency.FailNXDomain
+		}
+		if !heard {
+			return false
+		}
+	}
+	return true
+}
+
 // thin reports whether some need rests on one resolver's answer alone, and
 // that answer may depend on who asks.
 func (s *sight) thin() bool {
@@ -209,6 +239,11 @@ func (s *sight) thin() bool {
 		}
 	}
 	return false
+}
+
+// led reports whether a look found a record of its own type that led on.
+func led(o residency.Observation) bool {
+	return slices.ContainsFunc(o.Chain, func(l residency.Link) bool { return l.Type == o.Type })
 }
 
 // failureOf returns a look's failure as a reason.

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -173,7 +174,18 @@ func JUnit(w io.Writer, run residency.Run) error {
 		s := add(cell.Claim)
 		s.Cases = append(s.Cases, caseOf(&run, round, cell))
 	}
-	if run.Partial || len(run.Claims) == 0 {
+	live := 0
+	for _, c := range run.Claims {
+		if !c.Claim.Live() {
+			continue
+		}
+		live++
+		if s := add(c.Claim.ID); c.Standing == residency.StandingUnknown && !s.troubled() {
+			s.Cases = append(s.Cases, junitCase{Class: c.Claim.ID, Name: "the whole claim",
+				Error: &junitText{Message: claimWords(&run, c)}})
+		}
+	}
+	if run.Partial || live == 0 {
 		s := add("residency")
 		s.Cases = append(s.Cases, junitCase{Class: "residency", Name: "complete run",
 			Error: &junitText{Message: strings.TrimSpace(partial(&run) + " " + totals(&run))}})
@@ -245,4 +257,9 @@ func (n *junitCounts) add(m junitCounts) {
 	n.Failures += m.Failures
 	n.Errors += m.Errors
 	n.Skipped += m.Skipped
+}
+
+// troubled reports whether some case of the suite is a failure or an error.
+func (s *junitSuite) troubled() bool {
+	return slices.ContainsFunc(s.Cases, func(c junitCase) bool { return c.Failure != nil || c.Error != nil })
 }

@@ -119,7 +119,17 @@ func (o Observation) Meets() bool { return o.Answered() && o.OfMarket() }
 // OfMarket reports whether what the look showed was meant for the market. A
 // look that failed half way can have shown addresses that count.
 func (o Observation) OfMarket() bool {
-	return !o.Subnet.Displaced && (o.Tailoring != TailoringNone || o.Local)
+	return !o.Subnet.Displaced && (o.Tailoring != TailoringNone || o.FromMarket())
+}
+
+// FromMarket reports whether the answer is what users of the market get because
+// the server stands there. An answer that says it is for another subnet is not.
+func (o Observation) FromMarket() bool { return o.Local && !o.elsewhere() }
+
+// elsewhere reports whether the answer says that it is for a client subnet
+// other than the one it was asked for.
+func (o Observation) elsewhere() bool {
+	return o.Tailoring == TailoringNone && o.Returned.IsValid()
 }
 
 // ResolverStatus is what one question before a run showed of a resolver.
