@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"residency/internal/dataset"
 	"residency/internal/lab"
 	"residency/internal/residency"
 )
@@ -168,5 +169,23 @@ func TestALostDatabaseIsNotGreener(t *testing.T) {
 		if v, why := x.verdict(t); v != residency.Outside {
 			t.Errorf("%s: %v %q, want outside all the same", name, v, why)
 		}
+	}
+}
+
+// TestACopyIsNoSecondVoice: one database under two names and lineages.
+func TestACopyIsNoSecondVoice(t *testing.T) {
+	t.Parallel()
+	files, err := dataset.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := string(files[0].Data)
+	x := trial{
+		resolvers: []resolver{{says: inSingapore}, {says: inSingapore}},
+		files:     map[string]string{"a.mmdb": data, "b.mmdb": data},
+		extra:     "[geo]\nembedded = false\n[[geo.database]]\nfile = \"a.mmdb\"\nlineage = \"x\"\n[[geo.database]]\nfile = \"b.mmdb\"\nlineage = \"y\"\n",
+	}
+	if v, why := x.verdict(t); v != residency.Undetermined || why != "below-grade" {
+		t.Errorf("%v %q, want undetermined below-grade: one voice", v, why)
 	}
 }

@@ -24,8 +24,9 @@ type evidence struct {
 	missing  []string // configured sources that could not be opened, with the reason
 	silent   []string // the same of sources that have no voice
 	unused   []unusedData
-	asOf     string // said when it is not the data in use
-	stamp    string // of the store when it was opened
+	asOf     string   // said when it is not the data in use
+	copies   []string // databases left out because another one is the same
+	stamp    string   // of the store when it was opened
 
 	corrections *prefix.Corrections // nil: none
 }
@@ -89,14 +90,28 @@ func openPicked(ctx context.Context, cfg config.Geo, held picked) (*evidence, er
 	ev.unused, ev.asOf, ev.missing = unused, held.note, append(missing, ev.missing...)
 	corrections := ev.correct(cfg.Corrections)
 	ev.locator = &geo.Locator{MaxAge: cfg.MaxAge, Missing: ev.missing, Corrections: corrections}
-	for _, s := range append(sources, files...) {
-		ev.locator.Sources = append(ev.locator.Sources, s)
-		ev.datasets = append(ev.datasets, s.Dataset())
-	}
+	ev.take(append(sources, files...))
 	if ev.corrections != nil {
 		ev.datasets = append(ev.datasets, ev.corrections.Datasets()...)
 	}
 	return ev, nil
+}
+
+// take makes the sources those that are asked. A database that is a copy of
+// another, by its hash, is left out and said to be: under two names it would be
+// two voices.
+func (ev *evidence) take(list []source) {
+	first := map[string]string{}
+	for _, s := range list {
+		d := s.Dataset()
+		if name, twice := first[d.SHA256]; twice && d.Class == residency.ClassDatabase && d.SHA256 != "" {
+			ev.copies = append(ev.copies, fmt.Sprintf("%s holds the same data as %s, so it is no second voice and is left out", d.Name, name))
+			continue
+		}
+		first[d.SHA256] = d.Name
+		ev.locator.Sources = append(ev.locator.Sources, s)
+		ev.datasets = append(ev.datasets, d)
+	}
 }
 
 // openFiles opens the files that the configuration names.
@@ -167,7 +182,7 @@ func (ev *evidence) datasetsAt(at time.Time, maxAge time.Duration) []residency.D
 
 // notices says which sources are missing and which data is old.
 func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
-	var list []string
+	list := slices.Clone(ev.copies)
 	if ev.asOf != "" {
 		list = append(list, ev.asOf)
 	}

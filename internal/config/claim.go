@@ -150,6 +150,9 @@ func (a *assembly) dates(s section, c residency.Claim) {
 	if a.Now != nil && !c.SaidOn.IsZero() && c.SaidOn.Start(loc).After(a.Now()) {
 		a.warn.add(s.place("said_on"), s.at("said_on"), c.SaidOn.String()+" is in the future", "")
 	}
+	if a.Now != nil && !c.Withdrawn.IsZero() && c.Withdrawn.Start(loc).After(a.Now()) {
+		s.wrong("withdrawn", c.Withdrawn.String()+" is in the future", "until then the promise stands; write it down on the day")
+	}
 }
 
 // unique reports an id that another claim or policy has.

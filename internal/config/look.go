@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"net/url"
 	"strings"
 	"time"
@@ -13,8 +14,11 @@ func (a *assembly) resolve(s section) {
 	a.cfg.Resolve = resolveOf(s)
 	a.cfg.Resolve.Controls = a.controls(s.section("controls"))
 	names, addrs := map[string]pos{}, map[string]pos{}
+	machines := map[string]string{} // what is asked, and the server that asks it
 	for _, t := range s.sections("server") {
-		a.cfg.Resolve.Servers = append(a.cfg.Resolve.Servers, a.server(t, names, addrs))
+		srv := a.server(t, names, addrs)
+		a.once(t, srv, machines)
+		a.cfg.Resolve.Servers = append(a.cfg.Resolve.Servers, srv)
 	}
 	if v := s.value("server"); v != nil && len(v.items) == 0 {
 		s.wrong("server", "names no server", "leave the key out for the two that are asked by default")
@@ -104,6 +108,45 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 		s.wrong("addresses", "names no address", "")
 	}
 	return srv
+}
+
+// once reports a server that is the same machine as an earlier one by another
+// transport or port: its answers would count as two servers'.
+func (a *assembly) once(s section, srv Server, machines map[string]string) {
+	asks := append(slices.Clone(srv.Bootstrap), srv.Addresses...)
+	switch {
+	case srv.Iterative != nil:
+		asks = []string{fmt.Sprintf("every zone from the root %v down", srv.Iterative.Roots)}
+	case srv.System:
+		asks = []string{"the resolvers of this machine"}
+	}
+	for _, text := range asks {
+		m := machineOf(text)
+		if first, twice := machines[m]; twice && first != srv.Name {
+			a.ps.add(s.n.pos, s.at("name"), fmt.Sprintf("%s is asked by server %s already", m, quote(first)), "one server under two names would count as two; give it all its addresses in one entry")
+			return
+		}
+		machines[m] = srv.Name
+	}
+}
+
+// machineOf returns the host of a server's address, whatever the transport.
+// On loopback the port tells servers apart.
+func machineOf(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Scheme == "https" {
+		return u.Hostname()
+	}
+	if _, rest, ok := strings.Cut(text, "://"); ok {
+		text = rest
+	}
+	if i := strings.LastIndex(text, "@"); i >= 0 {
+		text = text[i+1:]
+	}
+	ap, err := netip.ParseAddrPort(text)
+	if err != nil || ap.Addr().IsLoopback() {
+		return text
+	}
+	return ap.Addr().Unmap().String()
 }
 
 // plainAddress reads an IP address with or without a port; the port of DNS is
