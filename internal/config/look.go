@@ -3,8 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
