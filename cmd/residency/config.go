@@ -15,7 +15,6 @@ import (
 
 	"residency/internal/config"
 	"residency/internal/dataset"
-	"residency/internal/geo"
 	"residency/internal/residency"
 )
 
@@ -225,9 +224,8 @@ func (e *env) rewriteSubnets(cfg *config.Config, ev *evidence) error {
 	now := e.now()
 	locate := func(a netip.Addr) residency.Location { return ev.locator.Locate(a, now) }
 	chosen := map[residency.Country][]netip.Prefix{}
-	v6 := cfg.Resolve.SubnetsPerMarket / 3
 	for _, m := range cfg.Markets {
-		list := geo.ChooseSubnets(candidates[m.Code], m.Code, cfg.Resolve.SubnetsPerMarket-v6, v6, locate)
+		list := chooseSubnets(candidates, m.Code, cfg.Resolve, locate)
 		if len(list) == 0 {
 			return failed(fmt.Errorf("choose client subnets of %s: none is known; name some in client_subnets", m.Code.Name()))
 		}

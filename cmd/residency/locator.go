@@ -248,8 +248,7 @@ func (ev *evidence) settle(markets []residency.Market, cfg config.Resolve, at ti
 					candidates = map[residency.Country][]netip.Prefix{}
 				}
 			}
-			v6 := cfg.SubnetsPerMarket / 3
-			for _, p := range geo.ChooseSubnets(candidates[m.Code], m.Code, cfg.SubnetsPerMarket-v6, v6, locate) {
+			for _, p := range chooseSubnets(candidates, m.Code, cfg, locate) {
 				m.Subnets = append(m.Subnets, residency.ClientSubnet{Prefix: p, Chosen: true})
 			}
 			if len(m.Subnets) == 0 {
@@ -266,6 +265,12 @@ func (ev *evidence) settle(markets []residency.Market, cfg config.Resolve, at ti
 		}
 	}
 	return list, notices
+}
+
+// chooseSubnets chooses the client subnets of a market: one in three is IPv6.
+func chooseSubnets(candidates map[residency.Country][]netip.Prefix, market residency.Country, cfg config.Resolve, locate func(netip.Addr) residency.Location) []netip.Prefix {
+	v6 := cfg.SubnetsPerMarket / 3
+	return geo.ChooseSubnets(candidates[market], market, cfg.SubnetsPerMarket-v6, v6, locate)
 }
 
 // displaced says that a client subnet is not, or not surely, in its market.

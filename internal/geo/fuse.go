@@ -7,10 +7,6 @@ import (
 	"residency/internal/residency"
 )
 
-// HolderVoice is the name of the voice of whoever holds the address: the
-// operator's own list of its ranges, else its geofeed.
-const HolderVoice = "holder"
-
 // Fuse weighs everything said about addr into one location. The rules, first
 // that applies:
 //
@@ -88,7 +84,7 @@ func Decide(voices []residency.Voice, agreeing int) (residency.Countries, reside
 	for _, v := range voices {
 		union = union.Union(v.Countries)
 	}
-	if voices[0].Name == HolderVoice {
+	if voices[0].Name == residency.HolderVoice {
 		return decideHolder(voices[0].Countries, voices[1:], union, agreeing)
 	}
 	switch {
@@ -154,7 +150,7 @@ func hear(loc *residency.Location) {
 		ranges = feeds
 	}
 	if !ranges.all.Empty() {
-		holder := residency.Voice{Name: HolderVoice, Countries: ranges.all, Stale: ranges.fresh != ranges.all}
+		holder := residency.Voice{Name: residency.HolderVoice, Countries: ranges.all, Stale: ranges.fresh != ranges.all}
 		loc.Voices = slices.Insert(loc.Voices, 0, holder)
 	}
 }

@@ -125,10 +125,10 @@ func TestFuseStale(t *testing.T) {
 	tests := []struct {
 		said, want, stale string
 	}{
-		{"old:dbip CN,ip2l SG", "CN|SG", "dbip"},           // may still speak for outside
-		{"old:dbip SG,dbip SG", "SG", ""},                  // fresh data says the same
-		{"old:dbip CN,dbip SG", "CN|SG", "dbip"},           // the old part adds a country
-		{"old:aws/16=aws:a SG,dbip SG", "SG", HolderVoice}, //
+		{"old:dbip CN,ip2l SG", "CN|SG", "dbip"},                     // may still speak for outside
+		{"old:dbip SG,dbip SG", "SG", ""},                            // fresh data says the same
+		{"old:dbip CN,dbip SG", "CN|SG", "dbip"},                     // the old part adds a country
+		{"old:aws/16=aws:a SG,dbip SG", "SG", residency.HolderVoice}, //
 	}
 	for _, tt := range tests {
 		loc := Fuse(netip.MustParseAddr("9.9.9.9"), sayAll(tt.said))

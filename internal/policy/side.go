@@ -165,15 +165,12 @@ func (t terms) outside(loc residency.Location, bad residency.Countries, why []re
 // staleHolder reports whether the holder's word is too old to speak for inside.
 func staleHolder(loc residency.Location) bool {
 	for _, v := range loc.Voices {
-		if v.Name == holderVoice {
+		if v.Name == residency.HolderVoice {
 			return v.Stale
 		}
 	}
 	return false
 }
-
-// holderVoice is the name that fusion gives to the voice of an address's holder.
-const holderVoice = "holder"
 
 // home returns the country of an approved region. It is the claim's word and
 // not a list's, so that no list can move a region to where it is not approved.

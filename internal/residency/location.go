@@ -63,10 +63,14 @@ const (
 	DecidedOne           Decision = "one-lineage"         // a single lineage speaks
 )
 
+// HolderVoice is the name of the voice of whoever holds an address: the
+// operator's own list of its ranges, else its geofeed.
+const HolderVoice = "holder"
+
 // Voice is one independent source that speaks about an address. Data sets of
 // one lineage are one voice; so are a provider's range and its geofeed.
 type Voice struct {
-	Name      string    // "holder", or the lineage
+	Name      string    // HolderVoice, or the lineage
 	Countries Countries // where it says the address is
 	Stale     bool      // too old to speak for inside
 }

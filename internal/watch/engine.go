@@ -10,6 +10,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -273,22 +274,13 @@ func (e *Engine) id(at time.Time) string {
 
 // compareLooks orders the looks of an endpoint as people read them.
 func compareLooks(a, b residency.Observation) int {
-	return cmpOr(
+	return cmp.Or(
 		strings.Compare(a.Market.String(), b.Market.String()),
 		a.Subnet.Prefix.Addr().Compare(b.Subnet.Prefix.Addr()),
 		strings.Compare(a.Type, b.Type),
 		strings.Compare(a.Resolver, b.Resolver),
 		a.At.Compare(b.At),
 	)
-}
-
-func cmpOr(list ...int) int {
-	for _, n := range list {
-		if n != 0 {
-			return n
-		}
-	}
-	return 0
 }
 
 // incomplete reports whether some look was cut off.
