@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,7 @@ func (a *assembly) collectClaims() {
 		a.superseded(r.s, by, ends)
 		a.cfg.Claims = append(a.cfg.Claims, r.claim)
 	}
+	a.unwatched(all)
 }
 
 // rule reads one claim or policy.
@@ -190,6 +192,45 @@ func (a *assembly) superseded(s section, by map[string]string, ends map[string]b
 		way[next] = true
 	}
 	maps.Copy(ends, way) // a circle is reported once
+}
+
+// unwatched warns of claims whose place was taken by one that is not judged
+// itself: nobody watches that promise any more, and no output would say so. One
+// that is historic or withdrawn by its own word is left alone.
+func (a *assembly) unwatched(all []ruleAt) {
+	by := map[string]residency.Claim{}
+	for _, r := range all {
+		by[r.claim.ID] = r.claim
+	}
+	last := map[string]string{} // the end of the way from each id
+	for _, r := range all {
+		var way []string
+		at := r.claim.ID
+		for last[at] == "" && by[at].SupersededBy != "" && len(way) <= len(all) {
+			way, at = append(way, at), by[at].SupersededBy
+		}
+		at = cmp.Or(last[at], at)
+		for _, id := range way {
+			last[id] = at
+		}
+		if end, found := by[at]; r.claim.SupersededBy != "" && found && end.SupersededBy == "" && !end.Live() {
+			a.unwatch(r, end)
+		}
+	}
+}
+
+// unwatch warns of one such claim.
+func (a *assembly) unwatch(r ruleAt, end residency.Claim) {
+	if r.claim.Historic || !r.claim.Withdrawn.IsZero() {
+		return
+	}
+	why := "withdrawn"
+	if end.Historic {
+		why = "historic"
+	}
+	a.warn.add(r.s.place("superseded_by"), r.s.at("superseded_by"),
+		fmt.Sprintf("nobody watches this promise any more: %s, which took its place, is %s", quote(end.ID), why),
+		"if that is meant, add historic = true here; else name the claim that is valid today")
 }
 
 // orNone joins names for a hint.
