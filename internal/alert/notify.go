@@ -12,13 +12,13 @@ import (
 // took the message; it keeps to the context, does not try again by itself, and
 // its error names no secret. It may be called from one goroutine at a time.
 type Channel interface {
-	Send(ctx context.Context, a residency.Alert) error
+	Send(ctx context.Context, a residency.Notification) error
 }
 
 // Notify sends every alert through every channel, one after the other. A
 // channel that fails stops neither the others nor the next alert; all errors
 // come back joined, nil if everything was taken.
-func Notify(ctx context.Context, alerts []residency.Alert, channels []Channel) error {
+func Notify(ctx context.Context, alerts []residency.Notification, channels []Channel) error {
 	var errs []error
 	for _, a := range alerts {
 		for _, c := range channels {

@@ -11,22 +11,22 @@ import (
 )
 
 // channelFunc is a Channel in a function.
-type channelFunc func(context.Context, residency.Alert) error
+type channelFunc func(context.Context, residency.Notification) error
 
-func (f channelFunc) Send(ctx context.Context, a residency.Alert) error { return f(ctx, a) }
+func (f channelFunc) Send(ctx context.Context, a residency.Notification) error { return f(ctx, a) }
 
 func TestNotifyTriesEverything(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("post to example.org: connection refused")
 	var sent []string
 	channel := func(name string, err error) Channel {
-		return channelFunc(func(_ context.Context, a residency.Alert) error {
+		return channelFunc(func(_ context.Context, a residency.Notification) error {
 			sent = append(sent, a.Claim+" "+name)
 			return err
 		})
 	}
 	err := Notify(t.Context(),
-		[]residency.Alert{{Claim: "one"}, {Claim: "two"}},
+		[]residency.Notification{{Claim: "one"}, {Claim: "two"}},
 		[]Channel{channel("first", broken), channel("second", nil)})
 
 	if diff := cmp.Diff([]string{"one first", "one second", "two first", "two second"}, sent); diff != "" {
@@ -46,7 +46,7 @@ func TestNotifyNothing(t *testing.T) {
 	if err := Notify(t.Context(), nil, []Channel{nil}); err != nil {
 		t.Errorf("Notify of nothing = %v, want nil", err)
 	}
-	if err := Notify(t.Context(), []residency.Alert{{Claim: "one"}}, nil); err != nil {
+	if err := Notify(t.Context(), []residency.Notification{{Claim: "one"}}, nil); err != nil {
 		t.Errorf("Notify through nothing = %v, want nil", err)
 	}
 }

@@ -25,16 +25,16 @@ import (
 // Nothing is told of a run judged as of another time (check --at), nor of a
 // claim that is historic, withdrawn or superseded: those are shown to who asks,
 // and accuse nobody.
-func Plan(run residency.Run) []residency.Alert {
+func Plan(run residency.Run) []residency.Notification {
 	if run.Simulated {
 		return nil
 	}
-	var alerts []residency.Alert
+	var alerts []residency.Notification
 	for _, s := range run.Claims {
 		if !s.Claim.Live() || (s.Standing != residency.Pending && s.Standing != residency.Broken) {
 			continue
 		}
-		alerts = append(alerts, residency.Alert{
+		alerts = append(alerts, residency.Notification{
 			Key:      Key(s.Claim.Vendor, s.Claim.ID, s.Standing),
 			Claim:    s.Claim.ID,
 			Vendor:   s.Claim.Vendor,
@@ -45,7 +45,7 @@ func Plan(run residency.Run) []residency.Alert {
 			Run:      run.ID,
 		})
 	}
-	slices.SortStableFunc(alerts, func(a, b residency.Alert) int {
+	slices.SortStableFunc(alerts, func(a, b residency.Notification) int {
 		return cmp.Or(
 			-cmp.Compare(a.Standing, b.Standing),
 			cmp.Compare(a.Vendor, b.Vendor),

@@ -19,6 +19,7 @@ type Round struct {
 // Run is one pass over all that was due.
 type Run struct {
 	ID        string
+	Seq       int64     // its number in the memory, from 1; 0 when it is not remembered
 	At        time.Time // the time judged at
 	Started   time.Time
 	Finished  time.Time
@@ -27,6 +28,13 @@ type Run struct {
 	Simulated bool   // judged as of another time than now (check --at)
 
 	Version      string // of the program
+	Commit       string // of its source; "" when it is not known
+	Rules        int    // version of the rules of judging, policy.Version
+
+	// Window is how far back the verdicts look. Zero: they rest on this run
+	// alone, because nothing is remembered.
+	Window time.Duration
+
 	ConfigPath   string // as it was given; "" when there was none
 	ConfigSHA256 string
 	LeftOut      int    // claims that were not judged because they are historic, withdrawn or superseded
@@ -45,6 +53,15 @@ type Run struct {
 type ClaimStanding struct {
 	Claim    Claim
 	Standing Standing
+
+	// Effective is the standing that the exit code and notifications go by:
+	// that without the cells that a waiver covers.
+	Effective Standing
+
+	// LastOutside is the last time something outside was seen, BrokenSince when
+	// the claim came to be broken. Zero: never, or nothing is remembered.
+	LastOutside, BrokenSince time.Time
+
 	Counts   CellCounts
 	Coverage Coverage
 	Markets  int       // markets with at least one counting cell
@@ -58,11 +75,12 @@ type ClaimStanding struct {
 }
 
 // CellCounts counts the cells of a claim by verdict. NotCounted cells are in
-// no other number.
+// no other number; waived ones are in that of their verdict too.
 type CellCounts struct {
 	Inside       int `json:"inside"`
 	Outside      int `json:"outside"`
 	Undetermined int `json:"undetermined"`
 	NotMeasured  int `json:"not_measured"`
 	NotCounted   int `json:"not_counted"`
+	Waived       int `json:"waived"` // of those above, covered by a waiver
 }

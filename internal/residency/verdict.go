@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Side is where one address stands towards one claim.
@@ -140,6 +141,23 @@ type Cell struct {
 	Coverage   Coverage
 	Pool       Pool     // what repeated looks say of the addresses not shown
 	Hints      []string // what the user could do about it, in plain words
+
+	// Confirm is set while an outside address was seen in too few runs.
+	Confirm Confirmation
+
+	// LastOutside and ClearFrom are set while a cell is still outside though
+	// this run did not see it so: the last run that did, and the first run
+	// since from which all needs were met without it (zero: none yet).
+	LastOutside, ClearFrom time.Time
+
+	Waiver string // id of the waiver that covers it, "" if none; never changes the verdict
+}
+
+// Confirmation is in how many runs of the window an outside address was seen,
+// and in how many it must be. The zero value: there is nothing to confirm.
+type Confirmation struct {
+	Seen   int `json:"seen"`
+	Needed int `json:"needed"`
 }
 
 // JudgedAddress is one address of a cell and its side.

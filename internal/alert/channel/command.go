@@ -34,7 +34,7 @@ type Command struct {
 // Send runs the command once. When the time is over, or the context ends, its
 // whole process group is killed. What it writes is thrown away, but for the
 // first kilobyte, which goes into the error when it fails.
-func (c Command) Send(ctx context.Context, a residency.Alert) error {
+func (c Command) Send(ctx context.Context, a residency.Notification) error {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return errors.New("run alert command: no command is named")
 	}
@@ -47,7 +47,7 @@ func (c Command) Send(ctx context.Context, a residency.Alert) error {
 }
 
 // run makes the one try.
-func (c Command) run(ctx context.Context, a residency.Alert) error {
+func (c Command) run(ctx context.Context, a residency.Notification) error {
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Stdin = strings.NewReader(a.Text)
 	cmd.Env = append(c.environ(), facts(a)...)
@@ -86,7 +86,7 @@ func (c Command) environ() []string {
 
 // facts returns the alert as environment variables. A zero byte cannot stand
 // in one and would keep the command from starting.
-func facts(a residency.Alert) []string {
+func facts(a residency.Notification) []string {
 	list := [][2]string{
 		{"KEY", a.Key},
 		{"CLAIM", a.Claim},

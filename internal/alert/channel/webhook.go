@@ -58,7 +58,7 @@ type payload struct {
 // and host and only where they keep the method (307, 308): anything else would
 // send the message to somebody the user did not name, or turn it into a GET
 // that succeeds and tells nobody.
-func (w Webhook) Send(ctx context.Context, a residency.Alert) error {
+func (w Webhook) Send(ctx context.Context, a residency.Notification) error {
 	target, err := w.target()
 	if err != nil {
 		return fmt.Errorf("post alert: %w", err)
@@ -87,7 +87,7 @@ func (w Webhook) target() (*url.URL, error) {
 }
 
 // post makes the one exchange.
-func (w Webhook) post(ctx context.Context, target *url.URL, a residency.Alert) error {
+func (w Webhook) post(ctx context.Context, target *url.URL, a residency.Notification) error {
 	body, err := json.Marshal(payload{
 		Schema: Schema, Key: a.Key, Claim: a.Claim, Vendor: a.Vendor, Standing: a.Standing,
 		At: a.At.UTC(), Subject: a.Subject, Text: a.Text, Run: a.Run,

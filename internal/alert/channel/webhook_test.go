@@ -21,8 +21,8 @@ import (
 )
 
 // message is an alert with something in every field.
-func message() residency.Alert {
-	return residency.Alert{
+func message() residency.Notification {
+	return residency.Notification{
 		Key: "863937614d348c6dc1a208e65afc1085", Claim: "phase-2a", Vendor: "xiaomi", Standing: residency.Broken,
 		At:      time.Date(2014, 11, 2, 14, 0, 0, 0, time.FixedZone("IST", 19800)),
 		Subject: "xiaomi: phase-2a: still outside", Text: "line one\nline \"two\" <3\n", Run: "run-1",
