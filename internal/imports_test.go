@@ -80,7 +80,7 @@ var house = map[string]row{
 		tests: []string{"internal/geo", "internal/geo/mmdb", "internal/geo/prefix"}}, // the embedded default, located with
 	"internal/resolve": {floor: worker,
 		what:  "asks the DNS as users of a market would",
-		doors: []string{"github.com/miekg/dns", "golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "golang.org/x/time/rate"},
+		doors: []string{"github.com/miekg/dns", "golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "golang.org/x/net/publicsuffix", "golang.org/x/time/rate"},
 		tests: []string{"golang.org/x/net/dns/dnsmessage"}}, // the codec of the servers it is tested against
 	"internal/resolve/dnssec": {floor: worker,
 		what:  "validates responses from a trust anchor down; shares the DNS door with resolve, for the same codec",

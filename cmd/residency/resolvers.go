@@ -90,6 +90,7 @@ func runResolvers(ctx context.Context, e *env, path, format string, timeout time
 type resolverRow struct {
 	Name          string                    `json:"name"`
 	Server        string                    `json:"server"`
+	Operator      string                    `json:"operator"`    // whose answers count as one witness; "" for the server's own
 	Markets       []residency.Country       `json:"markets"`     // the only ones it is asked for; empty: all but not_markets
 	NotMarkets    []residency.Country       `json:"not_markets"` // the ones it is not asked for
 	StandsIn      []residency.Country       `json:"stands_in"`
@@ -110,7 +111,7 @@ func (e *env) resolversJSON(list []residency.ResolverStatus) error {
 	}{"residency/resolvers/v1", []resolverRow{}}
 	for _, s := range list {
 		out.Resolvers = append(out.Resolvers, resolverRow{
-			Name: s.Name, Server: s.Server, Markets: some(s.Only), NotMarkets: some(s.Except), StandsIn: some(s.StandsIn),
+			Name: s.Name, Server: s.Server, Operator: s.Operator, Markets: some(s.Only), NotMarkets: some(s.Except), StandsIn: some(s.StandsIn),
 			Authoritative: s.Authoritative, Answers: s.Answers, Failure: s.Failure, Text: s.Text, Checks: some(s.Checks),
 		})
 	}
@@ -128,6 +129,9 @@ func (e *env) resolversTable(list []residency.ResolverStatus) error {
 		state := "believed"
 		if !s.Answers {
 			state = "not used: " + string(s.Failure)
+		}
+		if s.Operator != "" {
+			state += ", run by " + printable(s.Operator)
 		}
 		for _, c := range s.Only {
 			state += ", for " + c.Name() + " only"

@@ -77,7 +77,7 @@ func proxyURL(s config.Secret) (*url.URL, error) {
 // that have no servers of their own, and one for each market that names it.
 func serversOf(cfg *config.Config, s config.Server) ([]resolve.Server, error) {
 	one := resolve.Server{
-		Name: s.Name, Addresses: s.Addresses, TLSName: s.TLSName, Bootstrap: s.Bootstrap,
+		Name: s.Name, Operator: s.Operator, Addresses: s.Addresses, TLSName: s.TLSName, Bootstrap: s.Bootstrap,
 		PassesSubnets: s.PassesSubnets, Authoritative: s.Authoritative, StandsIn: s.StandsIn,
 		Rate: float64(s.Rate), InFlight: s.InFlight, Iterative: iterative(s.Iterative),
 	}

@@ -107,6 +107,7 @@ type Server struct {
 	Rate          int      // queries per second; 0: Resolve.Rate
 	InFlight      int      // 0: Resolve.InFlight
 	Learns        string   // what its operator learns, in plain words
+	Operator      string   // who runs it; "": what its address or name says
 	PassesSubnets bool
 	Authoritative bool
 	StandsIn      []residency.Country

@@ -40,6 +40,7 @@ func serverTable() *table {
 		{name: "queries_per_second", kind: kNumber, min: 1, max: 1_000_000, doc: "Questions that it gets in a second. Default that of [resolve].", alias: []string{"rate", "qps"}},
 		{name: "in_flight", kind: kNumber, min: 1, max: 10000, doc: "Questions open at it at a time. Default that of [resolve].", alias: []string{"concurrency"}},
 		{name: "learns", kind: kText, doc: "What the operator of the server learns from being asked, in plain words."},
+		{name: "operator", kind: kText, doc: "Who runs the server. Servers of one operator are one witness, however many are named. Default what its address or name says for the well-known public resolvers, else the domain of its name, else the server stands for itself."},
 		{name: "passes_subnets", kind: kFlag, doc: "True if it passes client subnets (RFC 7871) on to the vendor's servers.", alias: []string{"ecs"}},
 		{name: "authoritative", kind: kFlag, doc: "True if it is a vendor's own name server."},
 		{name: "stands_in", kind: kTexts, doc: "Markets in which the server stands, so that its answers are meant for them."},

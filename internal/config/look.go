@@ -67,7 +67,7 @@ func pool(s section) Pool {
 // server reads one server. Names and addresses are each allowed once.
 func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 	srv := Server{
-		Name: s.text("name"), Learns: s.text("learns"), System: s.flag("system", false),
+		Name: s.text("name"), Learns: s.text("learns"), Operator: strings.ToLower(s.text("operator")), System: s.flag("system", false),
 		PassesSubnets: s.flag("passes_subnets", false), Authoritative: s.flag("authoritative", false),
 	}
 	if first, twice := names[srv.Name]; twice && srv.Name != "" {

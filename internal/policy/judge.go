@@ -124,8 +124,8 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 }
 
 // judgeOutside decides whether the outside addresses are enough for the
-// verdict. Answers that may depend on who asks count fully only when two
-// resolvers gave an outside address, else they are one source's word.
+// verdict. Answers that may depend on who asks count fully only when resolvers
+// of two operators gave an outside address, else they are one source's word.
 func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.JudgedAddress) bool {
 	witnesses := s.witnesses(outside)
 	for _, a := range outside {
@@ -154,7 +154,7 @@ func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.J
 
 // judgeInside is reached when every address that counts is inside. All needs
 // must be met; no resolver that could have dissented may have been silent; and
-// an answer that may depend on who asks needs a second resolver beside it.
+// an answer that may depend on who asks needs a second operator's beside it.
 func judgeInside(cell *residency.Cell, t terms, s *sight, inside []residency.JudgedAddress) {
 	if s.coverage.Met < s.coverage.Needs {
 		cell.Reasons = append(cell.Reasons, s.unmet()...)

@@ -19,14 +19,14 @@ type shown struct {
 	resolvers map[string]bool     // all that showed it
 	ofMarket  bool                // at least one look was about the market
 	tailored  bool                // at least one such look was specific, global or from a resolver that stands there
-	witnesses map[string]bool     // resolvers whose looks about the market showed it
+	witnesses map[string]bool     // whose looks about the market showed it, by operator
 	suspected residency.Countries
 }
 
 // meeting is how a need was met.
 type meeting struct {
 	tailored  bool
-	resolvers map[string]bool
+	witnesses map[string]bool // whose looks met it, by operator
 }
 
 // sight is a summary of the looks of one cell.
@@ -81,11 +81,11 @@ func (s *sight) add(o residency.Observation) {
 	if k := (need{o.Subnet.Prefix, o.Type}); o.Meets() {
 		if m, wanted := s.needs[k]; wanted {
 			if m == nil {
-				m = &meeting{resolvers: map[string]bool{}}
+				m = &meeting{witnesses: map[string]bool{}}
 				s.needs[k] = m
 			}
 			m.tailored = m.tailored || strong
-			m.resolvers[o.Resolver] = true
+			m.witnesses[o.Witness()] = true
 		}
 	}
 	for _, a := range o.Addresses {
@@ -99,7 +99,7 @@ func (s *sight) add(o residency.Observation) {
 		if ofMarket { // a look that failed half way still showed it
 			sh.ofMarket = true
 			sh.tailored = sh.tailored || strong
-			sh.witnesses[o.Resolver] = true
+			sh.witnesses[o.Witness()] = true
 		}
 	}
 }
@@ -203,13 +203,13 @@ func (s *sight) silent() []residency.Reason {
 	return why
 }
 
-// witnesses counts the resolvers whose looks about the market showed one of
+// witnesses counts the operators whose looks about the market showed one of
 // the addresses. One that answered without an address is on no side.
 func (s *sight) witnesses(list []residency.JudgedAddress) int {
 	seen := map[string]bool{}
 	for _, a := range list {
-		for r := range s.shown[a.Address].witnesses {
-			seen[r] = true
+		for w := range s.shown[a.Address].witnesses {
+			seen[w] = true
 		}
 	}
 	return len(seen)
@@ -230,11 +230,11 @@ func (s *sight) gone() bool {
 	return true
 }
 
-// thin reports whether some need rests on one resolver's answer alone, and
+// thin reports whether some need rests on one operator's answer alone, and
 // that answer may depend on who asks.
 func (s *sight) thin() bool {
 	for _, m := range s.needs {
-		if m != nil && !m.tailored && len(m.resolvers) < 2 {
+		if m != nil && !m.tailored && len(m.witnesses) < 2 {
 			return true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 type jsonLook struct {
 	Server       string              `json:"server"`
 	Resolver     string              `json:"resolver"`
+	Operator     string              `json:"operator,omitempty"` // who runs it, where that is known
 	Transport    string              `json:"transport"`
 	Type         string              `json:"type"`
 	ClientSubnet string              `json:"client_subnet"`
@@ -36,7 +37,7 @@ type jsonLook struct {
 
 func lookOf(o *residency.Observation) jsonLook {
 	return jsonLook{
-		Server: o.Server, Resolver: o.Resolver, Transport: o.Transport, Type: o.Type,
+		Server: o.Server, Resolver: o.Resolver, Operator: o.Operator, Transport: o.Transport, Type: o.Type,
 		ClientSubnet: prefix(o.Subnet.Prefix), Returned: prefix(o.Returned), Scope: o.Scope,
 		Tailoring: o.Tailoring, Rcode: o.Rcode, Failure: o.Failure, Detail: o.Detail,
 		RTT: float64(o.RTT.Microseconds()) / 1000, At: o.At, Path: o.Path,

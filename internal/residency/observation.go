@@ -22,6 +22,7 @@ type Observation struct {
 	Question
 
 	Resolver      string // configured name of the resolver
+	Operator      string // who runs it; "" when nothing is known but its address
 	Server        string // address and port asked, "8.8.8.8:53"
 	Transport     string // of the last exchange: "udp", "tcp", "tls" or "https"
 	Via           string // the proxy it went through, without its user; "" when none
@@ -60,6 +61,15 @@ type Observation struct {
 
 	At  time.Time     // when the first request was sent
 	RTT time.Duration // of the exchange that gave the answer
+}
+
+// Witness names whose word the look is. What one operator's servers say is one
+// word, however many of them are asked.
+func (o Observation) Witness() string {
+	if o.Operator != "" {
+		return o.Operator
+	}
+	return o.Resolver
 }
 
 // Delegation is one step from the root to the server that answered: a zone,
@@ -134,10 +144,11 @@ func (o Observation) elsewhere() bool {
 
 // ResolverStatus is what one question before a run showed of a resolver.
 type ResolverStatus struct {
-	Name    string
-	Server  string // the address used in this run; the last one tried if none answered
-	Answers bool
-	Failure Failure // why it does not answer
+	Name     string
+	Operator string // who runs it; "" when nothing is known but its address
+	Server   string // the address used in this run; the last one tried if none answered
+	Answers  bool
+	Failure  Failure // why it does not answer
 
 	// PassesSubnets is true when the client subnet option came back. Declared
 	// says that the configuration expects it to.

@@ -42,8 +42,9 @@ type line struct {
 
 	validator Validator // nil: responses are not validated
 
-	viaText string // via(), made once
-	key     string // of what the Resolver remembers of this way
+	viaText  string // via(), made once
+	operator string // who runs the server; "" when not known
+	key      string // of what the Resolver remembers of this way
 }
 
 // deadServer is why a server is not asked at all.

@@ -239,7 +239,7 @@ func (it *iteration) observations(ctx context.Context, q residency.Question, dea
 func (it *iteration) probe(ctx context.Context) (residency.ResolverStatus, probed) {
 	it.renew()
 	st := residency.ResolverStatus{
-		Name: it.server.Name, Declared: true, Authoritative: true,
+		Name: it.server.Name, Operator: it.server.Operator, Declared: true, Authoritative: true,
 		Failure: residency.FailUnreachable, Text: "no root server is configured",
 	}
 	for group := range slices.Chunk(it.root.servers, 3) {

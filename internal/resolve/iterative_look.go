@@ -112,7 +112,7 @@ func (t *tree) add(l *look) {
 
 func (t *tree) blank() residency.Observation {
 	return residency.Observation{
-		Question: t.q, Resolver: t.it.server.Name, Authoritative: true,
+		Question: t.q, Resolver: t.it.server.Name, Operator: t.it.server.Operator, Authoritative: true,
 		TailoringWhy: "no answer came", At: t.it.set.now(),
 	}
 }

@@ -49,7 +49,7 @@ func (l *look) start(ln *line, at time.Time) {
 	l.server, l.set, l.name = &ln.server, ln.set, questionName(&l.obs.Question)
 	l.rtype, l.first = questionType(l.obs.Type), l.name
 	l.names = append(l.few[:0], l.name)
-	l.obs.Resolver, l.obs.Server, l.obs.Via = ln.server.Name, ln.way.text, ln.viaText
+	l.obs.Resolver, l.obs.Server, l.obs.Via, l.obs.Operator = ln.server.Name, ln.way.text, ln.viaText, ln.operator
 	l.obs.Authoritative, l.obs.Local = ln.server.Authoritative, ln.server.standsIn(l.obs.Market)
 	l.obs.TailoringWhy = "no answer came"
 	l.obs.At = at

@@ -86,15 +86,16 @@ func (r *Resolver) lastProbe(i int) (probed, bool) {
 func (r *Resolver) probeServer(ctx context.Context, set *settings, server Server, question residency.Question) (residency.ResolverStatus, probed) {
 	st := residency.ResolverStatus{
 		Name: server.Name, Server: server.firstAddress(), Declared: server.PassesSubnets,
-		Authoritative: server.Authoritative, StandsIn: slices.Clone(server.StandsIn),
+		Operator: server.OperatorAt(server.firstAddress()), Authoritative: server.Authoritative, StandsIn: slices.Clone(server.StandsIn),
 		Only: slices.Clone(server.Only), Except: slices.Clone(server.Except),
 		Failure: residency.FailUnreachable, Text: "has no address configured",
 	}
 	server.Only, server.Except = nil, nil // the one question is for all
 	var silent []string                   // one text for each address that did not answer
 	for _, addr := range server.Addresses {
-		f := probeAddress(ctx, r.line(set, server, addr), question)
-		st.Server = addr
+		ln := r.line(set, server, addr)
+		f := probeAddress(ctx, ln, question)
+		st.Server, st.Operator = addr, ln.operator
 		if f.obs.Failure != "" {
 			st.Failure = f.obs.Failure
 			silent = append(silent, silentText(f))

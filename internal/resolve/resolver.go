@@ -43,6 +43,10 @@ type Server struct {
 	// https, socks5). Default: what Resolver.Proxy says.
 	Proxy *url.URL
 
+	// Operator is who runs the server, who is one witness however many servers
+	// they run; "" for what the address or the name says (see OperatorAt).
+	Operator string
+
 	// PassesSubnets says that the server is expected to pass client subnets
 	// on. It changes no result: what came back decides.
 	PassesSubnets bool
@@ -192,6 +196,7 @@ type settings struct {
 	mixCase  bool
 
 	newValidator func(Fetch) Validator
+	operators    *operators
 }
 
 func (r *Resolver) settings() *settings {
@@ -199,7 +204,7 @@ func (r *Resolver) settings() *settings {
 		dial: r.Dial, now: r.Now, timeout: r.Timeout, tries: r.Tries,
 		inFlight: r.InFlight, maxChain: r.MaxChain, udpSize: r.UDPSize,
 		proxy: r.Proxy, roots: r.Roots, jitter: r.Jitter, mixCase: r.MixCase,
-		newValidator: r.NewValidator,
+		newValidator: r.NewValidator, operators: newOperators(),
 	}
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
@@ -249,6 +254,7 @@ func (s Server) standsIn(market residency.Country) bool {
 func (r *Resolver) line(set *settings, server Server, addr string) *line {
 	ln := &line{set: set, server: server, way: wayTo(addr, server.TLSName, server.Bootstrap), quiet: newSilence()}
 	ln.viaText = ln.via()
+	ln.operator = server.operator(set.operators, ln.way)
 	rate := r.rateOf(server, ln.way)
 	name := server.Name
 	if name == "" {
