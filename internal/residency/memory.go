@@ -118,3 +118,12 @@ type RunEnd struct {
 	Findings []Finding
 	Alerts   []Alert
 }
+
+// Record is something besides a run that the evidence log keeps: what changed
+// what people are told, or the memory itself, and who did it.
+type Record struct {
+	Kind string    `json:"kind"` // "config", "waivers", "corrections", "acknowledged", "disputed", "delivered", "key", "restored", "pruned", "archived"
+	At   time.Time `json:"at"`
+	By   string    `json:"by,omitempty"`
+	Body []byte    `json:"body"` // JSON, canonical
+}

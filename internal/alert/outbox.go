@@ -1,0 +1,43 @@
+package alert
+
+import (
+	"context"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Delivery is a notification on its way: fixed in the outbox before it is
+// first sent, and sent again with the same key until there is a receipt.
+type Delivery struct {
+	Notification residency.Notification
+	Fixed        time.Time // when it was put together
+	Next         time.Time // not before this; zero when it is settled
+	Tries        int
+	Parked       bool // it failed for good: only a person can send it again
+	Receipts     []residency.Receipt
+}
+
+// Outbox holds what is to be told. Its methods may be called by one courier at
+// a time in each process, and by several processes; each is one transaction,
+// on disk when it returns.
+type Outbox interface {
+	// Waiting returns the alerts due at now that are in no notification of the
+	// channel yet, oldest first. A channel never heard of before has those made
+	// since the given time only.
+	Waiting(ctx context.Context, channel string, since, now time.Time) ([]residency.Alert, error)
+
+	// Fix remembers a notification before it is sent. One with the same key is
+	// left as it is; an alert that has gone into another notification of the
+	// channel meanwhile is an error, and nothing is remembered.
+	Fix(ctx context.Context, n residency.Notification, at time.Time) error
+
+	// Ready returns the deliveries of a channel that are to be tried at now,
+	// oldest first, and leases each until the given time, so that no other
+	// process sends it meanwhile.
+	Ready(ctx context.Context, channel string, now, lease time.Time) ([]Delivery, error)
+
+	// Tried remembers what came of a try. next is when to try again: zero when
+	// it was taken, or parked.
+	Tried(ctx context.Context, key string, r residency.Receipt, next time.Time, parked bool) error
+}
