@@ -27,9 +27,9 @@ type Run struct {
 	PartialBy string // why: "the time budget of 50s ran out", "interrupted"
 	Simulated bool   // judged as of another time than now (check --at)
 
-	Version      string // of the program
-	Commit       string // of its source; "" when it is not known
-	Rules        int    // version of the rules of judging, policy.Version
+	Version string // of the program
+	Commit  string // of its source; "" when it is not known
+	Rules   int    // version of the rules of judging, policy.Version
 
 	// Window is how far back the verdicts look. Zero: they rest on this run
 	// alone, because nothing is remembered.
