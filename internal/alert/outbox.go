@@ -7,17 +7,6 @@ import (
 	"residency/internal/residency"
 )
 
-// Delivery is a notification on its way: fixed in the outbox before it is
-// first sent, and sent again with the same key until there is a receipt.
-type Delivery struct {
-	Notification residency.Notification
-	Fixed        time.Time // when it was put together
-	Next         time.Time // not before this; zero when it is settled
-	Tries        int
-	Parked       bool // it failed for good: only a person can send it again
-	Receipts     []residency.Receipt
-}
-
 // Outbox holds what is to be told. Its methods may be called by one courier at
 // a time in each process, and by several processes; each is one transaction,
 // on disk when it returns.
@@ -35,7 +24,7 @@ type Outbox interface {
 	// Ready returns the deliveries of a channel that are to be tried at now,
 	// oldest first, and leases each until the given time, so that no other
 	// process sends it meanwhile.
-	Ready(ctx context.Context, channel string, now, lease time.Time) ([]Delivery, error)
+	Ready(ctx context.Context, channel string, now, lease time.Time) ([]residency.Delivery, error)
 
 	// Tried remembers what came of a try. next is when to try again: zero when
 	// it was taken, or parked.

@@ -120,3 +120,14 @@ type Receipt struct {
 	Taken  bool   // the receiver took it
 	Detail string // status line, queue id or error, without secrets
 }
+
+// Delivery is a notification on its way: fixed in the outbox before it is
+// first sent, and sent again with the same key until there is a receipt.
+type Delivery struct {
+	Notification Notification
+	Fixed        time.Time // when it was put together
+	Next         time.Time // not before this; zero when it is settled
+	Tries        int
+	Parked       bool // it failed for good: only a person can send it again
+	Receipts     []Receipt
+}
