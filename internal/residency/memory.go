@@ -125,5 +125,7 @@ type Record struct {
 	Kind string    `json:"kind"` // "config", "waivers", "corrections", "acknowledged", "disputed", "delivered", "key", "restored", "pruned", "archived"
 	At   time.Time `json:"at"`
 	By   string    `json:"by,omitempty"`
-	Body []byte    `json:"body"` // JSON, canonical
+	// Body is canonical JSON. The leaf of the log holds a large one by its hash
+	// alone, so a memory keeps every body of a record, by HashOf(Body).
+	Body []byte `json:"body"`
 }

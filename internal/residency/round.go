@@ -30,6 +30,7 @@ type Run struct {
 	Version string // of the program
 	Commit  string // of its source; "" when it is not known
 	Rules   int    // version of the rules of judging, policy.Version
+	Clock   Clock  // by which it was timed
 
 	// Window is how far back the verdicts look. Zero: they rest on this run
 	// alone, because nothing is remembered.
