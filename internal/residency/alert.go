@@ -55,6 +55,7 @@ type Alert struct {
 	Seen     []SeenAddress // the addresses outside, with what is known of each
 	Waiver   *Waiver
 	Trend    *Trend
+	Channel  string // of EventDelivery: the one that could not deliver
 
 	// Text says what happened where there is no finding to tell it from.
 	Text   string
