@@ -86,8 +86,10 @@ type engine struct {
 	second lanes                // over TCP, for what UDP could not bring
 	open   map[*socket]struct{} // these and the ones waiting to be closed
 	random [256]byte
-	drawn  int      // bytes of random used up; 0: none drawn yet
-	idle   [][]byte // buffers of readers that have ended, for the next ones
+	drawn  int       // bytes of random used up; 0: none drawn yet
+	loaded []*socket // open ones with requests to be written
+	idle   []*inbox  // of readers that have ended, for the next ones
+	spare  []*burst  // written
 }
 
 // run puts every question to every line and calls done for each look that
@@ -192,15 +194,23 @@ func (e *engine) close() {
 	}
 }
 
-// fill begins looks until the window or the room for results is full.
+// fill begins looks until the window or the room for results is full, and has
+// everything written that waits for it. Looks that begin together share one
+// reading of the clock, taken before they are written.
 func (e *engine) fill() {
-	for {
+	var now time.Time
+	for n := 0; ; n++ {
 		f, over := e.nextLook()
 		if f == nil {
-			return
+			break
 		}
-		e.begin(f, over)
+		if n%burstMost == 0 {
+			e.flush()
+			now = time.Now()
+		}
+		e.begin(f, over, now)
 	}
+	e.flush()
 }
 
 // nextLook returns the look of the next question if it is to be begun now, and
@@ -243,8 +253,8 @@ func (e *engine) mayAsk() bool {
 }
 
 // begin begins a look.
-func (e *engine) begin(f *flight, over bool) {
-	f.sent = time.Now()
+func (e *engine) begin(f *flight, over bool, now time.Time) {
+	f.sent = now
 	f.until = f.sent.Add(e.set.lookLimit())
 	f.start(e.line, e.set.at(f.sent))
 	if failure, why := e.refuse(&f.obs.Question, over); failure != "" {

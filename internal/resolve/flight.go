@@ -134,7 +134,8 @@ func (e *engine) again(f *flight) {
 }
 
 // send gives a try to a socket, which holds it until its response comes or its
-// time is up.
+// time is up. Over UDP it goes out with the next flush, which is at the end of
+// fill: whoever has something sent fills after it.
 func (e *engine) send(f *flight, l *lanes) {
 	wire := f.cur.Request
 	e.mu.Lock()
@@ -152,16 +153,13 @@ func (e *engine) send(f *flight, l *lanes) {
 	binary.BigEndian.PutUint16(wire, id)
 	s.pending[id] = f
 	s.sends++
-	conn := s.conn
-	if conn == nil || s.wake != nil { // still being opened, or a stream, which has a writer
+	if s.wake != nil { // a stream has a writer
 		s.unsent = append(s.unsent, waiting{id, f})
 		s.ring()
-		conn = nil
+	} else {
+		e.load(s, wire)
 	}
 	e.mu.Unlock()
-	if conn != nil {
-		e.write(s, conn, wire)
-	}
 }
 
 // settle ends a try and goes on from there: to the next query of the look, to

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"residency/internal/residency"
@@ -16,9 +17,12 @@ import (
 // the engine's mu.
 type socket struct {
 	transport string
-	conn      net.Conn      // nil while it is being opened
-	unsent    []waiting     // tries to be written once it is open, or by the writer
-	wake      chan struct{} // of a stream: holds one token while unsent may not be empty
+	conn      net.Conn        // nil while it is being opened
+	raw       syscall.RawConn // conn, for many packets at a time; nil where that cannot be
+	cuts      bool            // the system cuts bursts into packets
+	out       *burst          // UDP: requests to be written; nil: none
+	unsent    []waiting       // of a stream: tries to be written once it is open, or by the writer
+	wake      chan struct{}   // of a stream: holds one token while unsent may not be empty
 	pending   map[uint16]*flight
 	sends     int
 	heard     time.Time // when the last response came on a stream; zero: none yet
@@ -46,6 +50,9 @@ type lanes struct {
 
 // socket returns the socket for the next try; they take turns. e.mu is held.
 func (e *engine) socket(l *lanes) *socket {
+	if s := l.list[l.turn]; s != nil && s.loading() {
+		return s // what goes out together costs less
+	}
 	for range l.list {
 		l.turn = (l.turn + 1) % len(l.list)
 		// Another try on a socket that has its fill would overflow its buffer.
@@ -73,6 +80,12 @@ func (e *engine) socket(l *lanes) *socket {
 	e.open[s] = struct{}{}
 	e.wg.Go(func() { e.serve(s) })
 	return s
+}
+
+// loading reports whether the socket has requests that are still to be written,
+// and takes another to go with them. The engine's mu is held.
+func (s *socket) loading() bool {
+	return s.out != nil && len(s.out.list) < burstMost && len(s.pending) < perSocket && !s.spent() && !s.worn && !s.closed
 }
 
 // spent reports whether the socket has carried what it may. The engine's mu is
@@ -116,15 +129,6 @@ func (s *socket) closeIfDone() {
 	}
 }
 
-// write sends one request. The system may tell the writer, and only the
-// writer, what it learned of earlier requests (nobody listens there), so an
-// error ends the socket here as it does in serve.
-func (e *engine) write(s *socket, conn net.Conn, wire []byte) {
-	if _, err := conn.Write(wire); err != nil {
-		e.broke(s, err)
-	}
-}
-
 // serve opens the socket and reads from it until it is closed.
 func (e *engine) serve(s *socket) {
 	ctx, cancel := context.WithTimeout(e.life, e.set.timeout)
@@ -135,16 +139,16 @@ func (e *engine) serve(s *socket) {
 		return
 	}
 	defer conn.Close()
+	raw := rawOf(conn)
+	cuts := raw != nil && canCut(raw)
 	e.mu.Lock()
 	s.conn = conn
-	var unsent [][]byte
 	if s.wake == nil {
-		for _, u := range s.unsent {
-			if s.pending[u.id] == u.f {
-				unsent = append(unsent, u.f.cur.Request)
-			}
+		s.raw = raw
+		s.cuts = cuts
+		if s.out != nil {
+			e.loaded = append(e.loaded, s)
 		}
-		s.unsent = nil
 	}
 	if s.closed {
 		conn.Close()
@@ -155,10 +159,8 @@ func (e *engine) serve(s *socket) {
 		e.readStream(s, conn)
 		return
 	}
-	for _, wire := range unsent {
-		e.write(s, conn, wire)
-	}
-	e.broke(s, e.readPackets(s, conn))
+	e.flush()
+	e.broke(s, e.readPackets(s, conn, raw))
 }
 
 // busy reports whether so many looks are under way that their results will
@@ -167,52 +169,6 @@ func (e *engine) busy() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.active >= resultsLoud
-}
-
-// buffer returns room for a message. Sockets change often, and the room for the
-// longest message there is would be most of the garbage.
-func (e *engine) buffer() []byte {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n := len(e.idle) - 1
-	if n < 0 {
-		return make([]byte, maxMessage)
-	}
-	buf := e.idle[n]
-	e.idle = e.idle[:n]
-	return buf
-}
-
-// release takes a buffer back.
-func (e *engine) release(buf []byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.idle = append(e.idle, buf)
-}
-
-// readPackets reads from a UDP socket until it gives an error. It tells the
-// caller of finished looks only when nothing is left to be read.
-func (e *engine) readPackets(s *socket, conn net.Conn) error {
-	buf := e.buffer()
-	defer e.release(buf)
-	var scratch response
-	if udp, ok := conn.(*net.UDPConn); ok {
-		return drain(udp, buf, func(n int) { e.receive(s, buf[:n], &scratch) }, func() {
-			e.fill()
-			if !e.busy() {
-				e.out.ring()
-			}
-		})
-	}
-	for {
-		n, err := conn.Read(buf)
-		if err != nil {
-			return err
-		}
-		e.receive(s, buf[:n], &scratch)
-		e.fill()
-		e.out.ring()
-	}
 }
 
 // broke ends the tries that wait on a socket that gave an error: it could not
@@ -276,37 +232,55 @@ func (s *socket) takeAll() []*flight {
 	return list
 }
 
-// receive finds the try that a message is the response to, by id and question
-// (the socket has seen to the source), and goes on with it. scratch is the
-// reader's own, reused from message to message. The reader begins new looks
-// after some messages, all at once: a server that is sent one request at a time
-// goes to sleep after each, and waking it costs more than the request.
-func (e *engine) receive(s *socket, msg []byte, scratch *response) {
-	e.mu.Lock()
-	f := s.match(msg)
-	if f == nil {
-		s.strays++
-		var drowned []*flight
-		if s.strays >= s.bears {
-			s.worn = true
-			drowned = s.takeAll()
-		}
-		s.closeIfDone()
-		e.mu.Unlock()
-		e.drown(drowned)
-		return
-	}
-	delete(s.pending, binary.BigEndian.Uint16(msg))
+// reader is what whoever reads from a socket uses again and again.
+type reader struct {
+	scratch response
+	arrived []arrival
+}
+
+// arrival is a try and its response.
+type arrival struct {
+	f   *flight
+	msg []byte
+}
+
+// receive finds the tries that messages are the responses to, by id and
+// question (the socket has seen to the source), and goes on with them. The
+// reader begins new looks after that, all at once.
+//
+// The clock is read once for all, after they were: a round trip is never taken
+// for shorter than it was, which would be proof of something.
+func (e *engine) receive(s *socket, in *inbox, r *reader) {
 	now := time.Now()
-	s.heard = now
+	var drowned []*flight
+	e.mu.Lock()
+	for _, at := range in.list {
+		msg := in.room[at.begin:at.end]
+		f := s.match(msg)
+		if f != nil {
+			delete(s.pending, binary.BigEndian.Uint16(msg))
+			s.heard = now
+			r.arrived = append(r.arrived, arrival{f, msg})
+			continue
+		}
+		if s.strays++; s.strays >= s.bears {
+			s.worn = true
+			drowned = append(drowned, s.takeAll()...)
+		}
+	}
 	s.closeIfDone()
 	e.mu.Unlock()
-	f.cur.RTT = now.Sub(f.sent)
-	if !f.cur.overTCP {
-		f.cur.accept(f.q, msg, scratch)
-		e.cookies(f)
+	for _, a := range r.arrived {
+		a.f.cur.RTT = now.Sub(a.f.sent)
+		if !a.f.cur.overTCP {
+			a.f.cur.accept(a.f.q, a.msg, &r.scratch)
+			e.cookies(a.f)
+		}
+		e.settle(a.f)
 	}
-	e.settle(f)
+	clear(r.arrived)
+	r.arrived = r.arrived[:0]
+	e.drown(drowned)
 }
 
 // match returns the try that msg is the response to. If there is none, the

@@ -64,10 +64,10 @@ func (e *engine) writeStream(s *socket, conn net.Conn) {
 // its bytes wins no time by it: each try has its own end.
 func (e *engine) readStream(s *socket, conn net.Conn) {
 	in := bufio.NewReaderSize(conn, 4096)
-	var buf []byte
-	var scratch response
+	var box inbox
+	var r reader
 	for {
-		msg, err := readFramed(in, &buf)
+		msg, err := readFramed(in, &box.room)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			e.cutShort(s, msg)
 		}
@@ -75,7 +75,8 @@ func (e *engine) readStream(s *socket, conn net.Conn) {
 			e.broke(s, err)
 			return
 		}
-		e.receive(s, msg, &scratch)
+		box.list = append(box.list[:0], span{0, len(msg)})
+		e.receive(s, &box, &r)
 		if in.Buffered() == 0 {
 			e.fill()
 			e.out.ring()
