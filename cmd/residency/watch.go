@@ -64,7 +64,7 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 		return exitError{exitUsage, err}
 	}
 	defer stop()
-	loop := watch.Loop{Schedule: schedule, Now: e.now, Log: log, Do: func(ctx context.Context) {
+	loop := watch.Loop{Entries: []watch.Entry{{Name: "check", Schedule: schedule}}, Now: e.now, Log: log, Do: func(ctx context.Context, _ watch.Due) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		h = e.refurnish(ctx, h, log)

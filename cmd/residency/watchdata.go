@@ -29,16 +29,13 @@ func (e *env) keepFresh(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	first := true
-	loop := watch.Loop{Schedule: schedule, Now: e.now, Log: log.With("schedule", "geo_data"), Do: func(ctx context.Context) {
-		if first {
-			first = false
-			return
-		}
-		logUpdate(log, u.Update(ctx))
-	}}
+	loop := watch.Loop{
+		Entries: []watch.Entry{{Name: "geo_data", Schedule: schedule}}, Patient: true,
+		Now: e.now, Log: log.With("schedule", "geo_data"),
+		Do: func(ctx context.Context, _ watch.Due) { logUpdate(log, u.Update(ctx)) },
+	}
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = loop.Run(ctx) }) // its error is always nil
+	wg.Go(func() { _ = loop.Run(ctx) }) // without a memory its error is always nil
 	return wg.Wait, nil
 }
 

@@ -1,10 +1,8 @@
 package watch
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -52,7 +50,7 @@ func parseOne(spec string, loc *time.Location, now time.Time) (cron.Schedule, er
 		return nil, fmt.Errorf("parse schedule %q: %w", spec, err)
 	}
 	if fields, ok := c.(*cron.SpecSchedule); ok {
-		fields.Location = loc
+		c = newWall(fields, loc)
 	}
 	if c.Next(now).IsZero() {
 		return nil, fmt.Errorf("schedule %q never fires", spec)
@@ -73,57 +71,3 @@ func (s Schedule) Next(now time.Time) time.Time {
 
 // String returns the expressions.
 func (s Schedule) String() string { return strings.Join(s.specs, ", ") }
-
-// Loop runs something on a schedule. There is never more than one run at a
-// time: instants that pass during a run are counted and said, not stacked.
-type Loop struct {
-	Schedule Schedule
-	Now      func() time.Time
-	Log      *slog.Logger
-	Grace    time.Duration // how long a run may still go on after the loop is told to stop; 10 s when zero
-
-	// Do is one run. Its context ends when the loop's grace time is over.
-	Do func(ctx context.Context)
-}
-
-// Run runs Do once at the start and then whenever the schedule says, until ctx
-// ends. It then waits for a run under way, for Grace at most, and returns nil.
-func (l *Loop) Run(ctx context.Context) error {
-	for {
-		l.once(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		next := l.Schedule.Next(l.Now())
-		l.Log.Info("next run", "at", next.Format(time.RFC3339))
-		timer := time.NewTimer(next.Sub(l.Now()))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
-	}
-}
-
-// once does one run and says which instants it made miss.
-func (l *Loop) once(ctx context.Context) {
-	grace := l.Grace
-	if grace == 0 {
-		grace = 10 * time.Second
-	}
-	// The run outlives ctx by the grace time, and ends at once when it is over.
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	defer stop()
-	started := l.Now()
-	l.Do(run)
-	missed := 0
-	for t := l.Schedule.Next(started); !t.IsZero() && !t.After(l.Now()) && missed < 1000; t = l.Schedule.Next(t) {
-		missed++
-	}
-	if missed > 0 {
-		l.Log.Warn("run took longer than its schedule: runs left out", "runs", missed, "took", l.Now().Sub(started).Round(time.Second).String())
-	}
-}

@@ -1,11 +1,8 @@
 package watch
 
 import (
-	"context"
-	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -72,82 +69,6 @@ func FuzzParseSchedule(f *testing.F) {
 		s, err := ParseSchedule([]string{spec}, time.UTC, start)
 		if err == nil && !s.Next(start).After(start) {
 			t.Errorf("ParseSchedule(%q) fires at %v", spec, s.Next(start))
-		}
-	})
-}
-
-func loop(t *testing.T, spec string, do func(context.Context)) *Loop {
-	s, err := ParseSchedule([]string{spec}, time.UTC, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Loop{Schedule: s, Now: time.Now, Log: slog.New(slog.DiscardHandler), Do: do}
-}
-
-func TestLoopRunsOnSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour-time.Second)
-		defer cancel()
-		runs := 0
-		if err := loop(t, "*/30 * * * *", func(context.Context) { runs++ }).Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if runs != 48 { // one at the start (midnight), 47 more before the day is over
-			t.Errorf("%d runs in a day, want 48", runs)
-		}
-	})
-}
-
-func TestLoopNeverOverlaps(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour-time.Second)
-		defer cancel()
-		under, runs := 0, 0
-		if err := loop(t, "0 * * * *", func(context.Context) {
-			if under++; under > 1 {
-				t.Error("two runs at once")
-			}
-			time.Sleep(90 * time.Minute)
-			under--
-			runs++
-		}).Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if runs != 5 { // 0:00-1:30, 2:00-3:30, 4:00, 6:00, 8:00
-			t.Errorf("%d runs, want 5", runs)
-		}
-	})
-}
-
-func TestLoopStopsCleanly(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		finished, cut := false, false
-		began := time.Now()
-		if err := loop(t, "@daily", func(ctx context.Context) {
-			select {
-			case <-time.After(65 * time.Second): // within the grace time
-				finished = true
-			case <-ctx.Done():
-			}
-		}).Run(ctx); err != nil || !finished {
-			t.Errorf("Run = %v, finished %v: want the run to finish within the grace time", err, finished)
-		}
-		if err := loop(t, "@daily", func(ctx context.Context) {
-			select {
-			case <-time.After(time.Hour):
-			case <-ctx.Done():
-				cut = true
-			}
-		}).Run(ctx); err != nil || !cut {
-			t.Errorf("Run = %v, cut %v: want the run to be cut off after the grace time", err, cut)
-		}
-		if took := time.Since(began); took > 80*time.Second {
-			t.Errorf("stopping took %v", took)
 		}
 	})
 }
