@@ -70,7 +70,7 @@ configuration. A check has no memory yet: every run tells again, so use
 	fl.StringVar(&f.at, "at", "", "judge what is answered now as of this time (2014-11-02 or RFC 3339); tells no channel")
 	fl.StringVar(&f.data, "data", "", dataUsage)
 	f.rtt.add(cmd)
-	fl.DurationVar(&f.timeout, "timeout", 50*time.Second, "end after this long; what was measured by then is printed as partial")
+	fl.DurationVar(&f.timeout, "timeout", checkTimeout, "end after this long; what was measured by then is printed as partial")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")
 	fl.BoolVar(&f.all, "all", false, "print every result, however many")
 	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")

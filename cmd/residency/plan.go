@@ -8,80 +8,170 @@ import (
 
 	"residency/internal/config"
 	"residency/internal/residency"
+	"residency/internal/resolve"
 	"residency/internal/watch"
+)
+
+// How long a check lasts at most, by default, under each of the two commands.
+const (
+	checkTimeout = 50 * time.Second // under the minute that Nagios gives a plugin
+	watchTimeout = 10 * time.Minute
 )
 
 // share is what one check asks of one server, over all markets.
 type share struct {
-	server    config.Server
-	questions int
-	rate      float64 // questions per second; 0: no limit
+	server   config.Server
+	operator string
+	resolve.Forecast
 }
 
-// takes is how long the server's questions take at its pace.
-func (s share) takes() time.Duration {
-	if s.rate == 0 {
-		return 0
+// plan is what a check does beside its questions, for the forecast.
+func (h *house) plan(engine *watch.Engine) resolve.Plan {
+	p := h.cfg.Resolve.Pool
+	plan := resolve.Plan{Questions: engine.Planned(), Within: checkTimeout, Names: h.cfg.Geo.PTR}
+	if p.Max > 1 {
+		plan.Draws = resolve.Draws{Most: p.PerRun, Authoritative: p.Authoritative, Recursive: p.Recursive}
 	}
-	return time.Duration(float64(s.questions) / s.rate * float64(time.Second))
+	return plan
 }
 
-// shares lists what a check asks of each server.
-func (h *house) shares(engine *watch.Engine) []share {
-	planned := engine.Planned()
+// shares forecasts what a check asks of each server. One that is asked by
+// several ways has one budget for all.
+func (h *house) shares(plan resolve.Plan) []share {
 	var list []share
 	for _, s := range h.cfg.Resolve.Servers {
 		sh := share{server: s}
-		for _, way := range h.resolver.Servers {
+		for i, way := range h.resolver.Servers {
 			if way.Name != s.Name {
 				continue
 			}
-			for market, n := range planned {
-				if way.Asked(market) {
-					sh.questions += n
-				}
-			}
-			sh.rate = max(sh.rate, h.resolver.RateOf(way))
+			f := h.resolver.Forecast(i, plan)
+			sh.operator = way.OperatorAt(strings.Join(way.Addresses[:min(1, len(way.Addresses))], ""))
+			sh.Looks, sh.Tests, sh.Signatures, sh.Finding = sh.Looks+f.Looks, sh.Tests+f.Tests, sh.Signatures+f.Signatures, sh.Finding+f.Finding
+			sh.Least, sh.Most = sh.Least+f.Least, sh.Most+f.Most
+			sh.Rate, sh.Takes = max(sh.Rate, f.Rate), sh.Takes+f.Takes
 		}
 		list = append(list, sh)
 	}
 	return list
 }
 
-// describePlan says how many questions a check puts to whom, how long it takes
+// describePlan says how many requests a check puts to whom, how long it takes
 // at the pace each server gets, and whether the schedule leaves that time.
 func (e *env) describePlan(h *house, engine *watch.Engine) error {
-	shares := h.shares(engine)
+	plan := h.plan(engine)
+	shares := h.shares(plan)
 	var longest time.Duration
-	fmt.Fprintln(e.stdout, "  each check asks, retries and further names of a chain not counted:")
+	fmt.Fprintln(e.stdout, "  each check puts, at least when all is answered, and at most whatever servers and names do:")
 	for _, s := range shares {
-		longest = max(longest, s.takes())
-		where := strings.Join(s.server.Addresses, ", ")
-		if s.server.System {
-			where = "this machine's own resolvers"
-		}
-		if s.server.Iterative != nil {
-			where = "name servers found from the root"
-		}
-		pace := "at no limited pace"
-		if s.rate > 0 {
-			pace = fmt.Sprintf("at %g a second, %s", s.rate, lasts(s.takes()))
-		}
-		learns := s.server.Learns
-		if learns == "" {
-			learns = "not stated"
-		}
-		fmt.Fprintf(e.stdout, "    %s (%s): %s, %s; learns: %s\n", s.server.Name, where, residency.Plural(s.questions, "question"), pace, learns)
+		longest = max(longest, s.Takes)
+		s.describe(e)
 	}
+	e.describeRest(h, plan, shares)
 	fmt.Fprintf(e.stdout, "  a check takes %s at that pace, and longer where servers answer slowly\n", lasts(longest))
 	every, err := h.interval(e.now())
 	if err != nil {
 		return err
 	}
+	e.warnOfTime(longest, every)
+	e.noteOperators(shares)
+	return nil
+}
+
+// describe says what one server gets.
+func (s share) describe(e *env) {
+	where := strings.Join(s.server.Addresses, ", ")
+	pace := "at no limited pace"
+	if s.Rate > 0 {
+		pace = fmt.Sprintf("at %g a second, %s", s.Rate, lasts(s.Takes))
+	}
+	switch {
+	case s.server.System:
+		where = "this machine's own resolvers"
+	case s.server.Iterative != nil:
+		where = "all name servers that are found from the root, together"
+		if s.Rate > 0 {
+			pace = fmt.Sprintf("each at %g a second, %s", s.Rate, lasts(s.Takes))
+		}
+	}
+	if s.operator != "" {
+		where += "; run by " + s.operator
+	}
+	learns := s.server.Learns
+	if learns == "" {
+		learns = "not stated"
+	}
+	fmt.Fprintf(e.stdout, "    %s (%s): %d to %d requests, %s; learns: %s\n", s.server.Name, where, s.Least, s.Most, pace, learns)
+	parts := []string{residency.Plural(s.Looks, "question")}
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{s.Finding, "to find the servers"}, {s.Tests, "to see whether it answers and can be believed (in watch once an hour)"},
+		{s.Signatures, "for the keys of signatures"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	fmt.Fprintf(e.stdout, "      at least: %s\n", strings.Join(parts, ", "))
+}
+
+// describeRest says what belongs to no one server.
+func (e *env) describeRest(h *house, plan resolve.Plan, shares []share) {
+	fmt.Fprintf(e.stdout, "  more than the least is asked when answers get lost (up to %d tries), and when they lead to further names\n", h.cfg.Resolve.Tries)
+	own := slices.ContainsFunc(h.resolver.Servers, func(s resolve.Server) bool { return s.Authoritative || s.Iterative != nil })
+	if d := plan.Draws; d.Most > 0 && (d.Authoritative && own || d.Recursive) {
+		whom := "name servers of the vendors' own"
+		if d.Recursive {
+			whom = "the same servers, as their answers run out"
+		}
+		fmt.Fprintf(e.stdout, "  asked again for addresses not shown at first: %s, up to %s and %v of a check\n", whom, residency.Plural(d.Most, "question"), h.cfg.Resolve.Pool.Time)
+	}
+	if plan.Names {
+		fmt.Fprintln(e.stdout, "  the name of each address seen is asked of the recursive servers in turn, up to 1000 addresses")
+	}
+	away := slices.ContainsFunc(shares, func(s share) bool { return s.Rate > 0 }) // not on this machine
+	if c := h.resolver.Controls; c != nil && c.Nowhere != "" && away {
+		fmt.Fprintf(e.stdout, "  one request goes to %s, where no server can be, to see whether something answers in the place of servers\n", c.Nowhere)
+	}
+}
+
+// warnOfTime warns of a check that is longer than what it is given.
+func (e *env) warnOfTime(longest, every time.Duration) {
 	if every > 0 && longest > every {
 		fmt.Fprintf(e.stderr, "residency: warning: a check takes %s, but the schedule wants one after %v: some will be left out. Raise queries_per_second where the server's operator allows it, or check less often\n", lasts(longest), every)
 	}
-	return nil
+	for _, c := range []struct {
+		name  string
+		limit time.Duration
+		used  bool
+	}{{"check", checkTimeout, true}, {"watch", watchTimeout, every > 0}} {
+		if c.used && longest > c.limit {
+			fmt.Fprintf(e.stderr, "residency: warning: a check takes %s, but \"residency %s\" ends one after %v and says that it is partial: give it --timeout %v or more\n",
+				lasts(longest), c.name, c.limit, roundUp(longest))
+		}
+	}
+}
+
+// noteOperators says that servers of one operator are one witness.
+func (e *env) noteOperators(shares []share) {
+	names := map[string][]string{}
+	for _, s := range shares {
+		if s.operator != "" {
+			names[s.operator] = append(names[s.operator], s.server.Name)
+		}
+	}
+	for _, s := range shares {
+		if list := names[s.operator]; len(list) > 1 && list[0] == s.server.Name {
+			fmt.Fprintf(e.stderr, "residency: note: %s are all run by %s, so their answers are one witness\n", strings.Join(list, ", "), s.operator)
+		}
+	}
+}
+
+// roundUp returns a time somewhat longer than d, in whole minutes.
+func roundUp(d time.Duration) time.Duration {
+	return (d + d/2).Truncate(time.Minute) + time.Minute
 }
 
 // lasts puts a time into words.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -107,28 +108,25 @@ func TestVantages(t *testing.T) {
 }
 
 // TestPlan: how much goes to whom, how long that takes, and whether the
-// schedule leaves the time.
+// schedule and the commands leave the time.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		market, rate string
 		want         []string
-		warns        bool
+		warned       []string // of the warnings and notes there can be
 	}{
-		// IN: three subnets chosen; SG: one. Two hosts, three types.
-		{"", "10", []string{"branch (10.0.0.53:53): 24 questions, at 10 a second, at least 2s", "public (https://dns.example/dns-query): 24 questions"}, false},
-		{`resolvers = ["branch"]`, "1", []string{"branch (10.0.0.53:53): 6 questions, at 1 a second, at least 6s", "query): 6 questions"}, false},
-		{`client_subnets = ["IN"]`, "1", []string{"at least 1m36s", "a check takes at least 1m36s"}, true},
+		// IN: three subnets chosen; SG: one. Two hosts, three types. And each
+		// server is tested with five requests.
+		{"", "10", []string{"branch (10.0.0.53:53): 29 to ", "at 10 a second, at least 3s", "at least: 24 questions, 5 to see",
+			"public (https://dns.example/dns-query; run by dns.example): 29 to "}, nil},
+		{`resolvers = ["branch"]`, "1", []string{"branch (10.0.0.53:53): 11 to ", "at 1 a second, at least 11s", "at least: 6 questions, 5 to see", "run by dns.example): 11 to "}, nil},
+		{"client_subnets = " + manySubnets(15), "1", []string{"at least 1m41s", "a check takes at least 1m41s"},
+			[]string{"the schedule wants one after 1m0s", `"residency check" ends one after 50s`, "--timeout 3m0s"}},
+		{"client_subnets = " + manySubnets(99), "1", []string{"at least 10m5s"},
+			[]string{"the schedule wants one after 1m0s", `"residency check" ends one after 50s`, `"residency watch" ends one after 10m0s`, "--timeout 16m0s"}},
 	} {
-		market := tt.market
-		if strings.Contains(market, "client_subnets") { // fifteen of them
-			var list []string
-			for i := range 15 {
-				list = append(list, `"106.208.`+string(rune('0'+i/10))+string(rune('0'+i%10))+`.0/24"`)
-			}
-			market = "client_subnets = [" + strings.ReplaceAll(strings.Join(list, ", "), "106.208.0", "106.208.") + "]"
-		}
-		e, cfg := configure(t, market, tt.rate)
+		e, cfg := configure(t, tt.market, tt.rate)
 		if err := e.describe(cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -138,8 +136,83 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%q at %s a second: no %q in\n%s", tt.market, tt.rate, w, out)
 			}
 		}
-		if strings.Contains(warned, "the schedule wants one after 1m0s") != tt.warns {
-			t.Errorf("%q at %s a second: warned\n%s", tt.market, tt.rate, warned)
+		for _, w := range []string{"the schedule wants one after 1m0s", `"residency check" ends`, `"residency watch" ends`} {
+			if slices.ContainsFunc(tt.warned, func(s string) bool { return strings.Contains(s, w) }) != strings.Contains(warned, w) {
+				t.Errorf("%q at %s a second: %q or not in\n%s", tt.market, tt.rate, w, warned)
+			}
 		}
+		for _, w := range tt.warned {
+			if !strings.Contains(warned, w) {
+				t.Errorf("%q at %s a second: no %q in\n%s", tt.market, tt.rate, w, warned)
+			}
+		}
+	}
+}
+
+// manySubnets is a list of client subnets in India.
+func manySubnets(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf("%q", fmt.Sprintf("106.208.%d.0/24", i)))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+// TestPlanSaysAll: what else a check puts, besides questions: keys, names, draws,
+// controls, and that two servers may be one operator's.
+func TestPlanSaysAll(t *testing.T) {
+	t.Parallel()
+	e, _ := configure(t, "", "10")
+	text := twoMarkets[:strings.Index(twoMarkets, "[resolve]")] + `
+[geo]
+ptr = true
+
+[resolve]
+dnssec = "validate"
+queries_per_second = 10
+
+[resolve.pool]
+recursive = true
+
+[[resolve.server]]
+name = "root"
+iterative = true
+
+[[resolve.server]]
+name = "one"
+addresses = ["8.8.8.8"]
+
+[[resolve.server]]
+name = "two"
+addresses = ["https://dns.google/dns-query"]
+bootstrap = ["8.8.4.4"]
+
+[[resolve.server]]
+name = "three"
+addresses = ["192.0.2.7"]
+operator = "Google"
+`
+	cfg, err := e.loader().Parse("config.toml", []byte(strings.Replace(text, "MARKET", "", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.describe(cfg); err != nil {
+		t.Fatal(err)
+	}
+	out, said := e.stdout.(*bytes.Buffer).String(), e.stderr.(*bytes.Buffer).String()
+	for _, want := range []string{
+		// 24 questions of two hosts under one top-level domain.
+		"root (all name servers that are found from the root, together): ", "each at 10 a second, at least 1s",
+		"at least: 24 questions, 3 to find the servers",
+		"one (8.8.8.8:53; run by google): 31 to ", "5 to see whether it answers and can be believed (in watch once an hour), 2 for the keys of signatures",
+		"asked again for addresses not shown at first: the same servers, as their answers run out, up to 5000 questions and 20s of a check",
+		"the name of each address seen", "one request goes to 192.0.2.53:53", "up to 3 tries",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if want := "one, two, three are all run by google, so their answers are one witness"; strings.Count(said, want) != 1 {
+		t.Errorf("no %q in\n%s", want, said)
 	}
 }

@@ -36,7 +36,7 @@ is given ten seconds to end when the program is told to stop.`,
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "config.toml", "configuration file")
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "end each check after this long")
+	cmd.Flags().DurationVar(&timeout, "timeout", watchTimeout, "end each check after this long")
 	cmd.Flags().BoolVar(&notify, "notify", false, "tell the channels of the configuration about pending and broken claims, after every check")
 	return cmd
 }

@@ -129,13 +129,7 @@ func (r *Resolver) controls(ctx context.Context, ln *line, path *pathTest, full 
 // askControls puts all controls to a recursive server at once.
 func (ln *line) askControls(ctx context.Context, c Controls, full bool) []residency.ResolverCheck {
 	missing := strings.ToLower(rand.Text()) + ".invalid" // RFC 6761 section 6.4
-	qs := []residency.Question{ask(missing, "A"), ask(only4, "AAAA")}
-	for _, k := range c.Known {
-		qs = append(qs, ask(k.Name, "A"))
-	}
-	if full && c.Signed != "" && c.Bogus != "" {
-		qs = append(qs, ask(c.Signed, "A"), ask(c.Bogus, "A"))
-	}
+	qs := controlQuestions(c, missing, full)
 	got := map[string]residency.Observation{}
 	run(ctx, []*line{ln}, newFeed(qs), false, func(f *flight) { got[f.obs.Endpoint.Host] = f.obs })
 	checks := []residency.ResolverCheck{checkMissing(got[missing]), knownCheck(c.Known, got), ln.check64(got[only4])}
@@ -143,6 +137,18 @@ func (ln *line) askControls(ctx context.Context, c Controls, full bool) []reside
 		checks = append(checks, validates(got[c.Signed], got[c.Bogus]))
 	}
 	return checks
+}
+
+// controlQuestions are the questions that test a recursive server.
+func controlQuestions(c Controls, missing string, full bool) []residency.Question {
+	qs := []residency.Question{ask(missing, "A"), ask(only4, "AAAA")}
+	for _, k := range c.Known {
+		qs = append(qs, ask(k.Name, "A"))
+	}
+	if full && c.Signed != "" && c.Bogus != "" {
+		qs = append(qs, ask(c.Signed, "A"), ask(c.Bogus, "A"))
+	}
+	return qs
 }
 
 func ask(host, rtype string) residency.Question {

@@ -29,6 +29,7 @@ const (
 	perHost        = 4  // requests under way at one address
 	deadAfter      = 3  // requests in a row without response after which an address is left alone for the run
 	maxLooks       = 64 // looks under way at the same time
+	probeGroup     = 3  // root servers probed at the same time
 )
 
 // Iterative makes a Server one that finds the name servers of each name by
@@ -242,7 +243,7 @@ func (it *iteration) probe(ctx context.Context) (residency.ResolverStatus, probe
 		Name: it.server.Name, Operator: it.server.Operator, Declared: true, Authoritative: true,
 		Failure: residency.FailUnreachable, Text: "no root server is configured",
 	}
-	for group := range slices.Chunk(it.root.servers, 3) {
+	for group := range slices.Chunk(it.root.servers, probeGroup) {
 		var asking sync.WaitGroup
 		results := make([]outcome, len(group))
 		w := newWalk(it, ctx)

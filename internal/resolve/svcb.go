@@ -297,6 +297,10 @@ func (l *look) next() bool {
 	if l.done >= len(l.todo) {
 		return false
 	}
+	if len(l.obs.Exchanges) >= lookRequests {
+		l.fail(residency.FailChainTooLong, fmt.Sprintf("the records lead on and on: %d requests for one look are enough", lookRequests))
+		return false
+	}
 	s := l.todo[l.done]
 	l.done++
 	l.name, l.rtype, l.names, l.alias = s.name, s.rtype, s.names, s.alias

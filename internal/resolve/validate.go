@@ -155,24 +155,17 @@ func (r *Resolver) validator(i int, ln *line) Validator {
 		return nil
 	}
 	fetch := ln.fetch
-	if ln.server.Authoritative {
-		for j, other := range r.Servers {
-			if other.Authoritative || j == i {
-				continue
-			}
-			if other.Iterative != nil {
-				it := r.iteration(j, ln.set)
-				fetch = func(ctx context.Context, name string, rtype uint16) ([]byte, error) {
-					return it.fetchAlone(ctx, name, rtype)
-				}
-				break
-			}
+	if j := r.askedForChain(i); j != i {
+		other := r.Servers[j]
+		if other.Iterative != nil {
+			it := r.iteration(j, ln.set)
+			fetch = it.fetchAlone
+		} else {
 			addr := other.firstAddress()
 			if p, ok := r.lastProbe(j); ok && p.addr != "" {
 				addr = p.addr
 			}
 			fetch = r.line(ln.set, other, addr).fetch
-			break
 		}
 	}
 	m := r.remember()
@@ -182,6 +175,19 @@ func (r *Resolver) validator(i int, ln *line) Validator {
 		m.validators[ln.key] = ln.set.newValidator(fetch)
 	}
 	return m.validators[ln.key]
+}
+
+// askedForChain returns the index of the server that is asked for the chains of
+// trust of server i's answers: itself, but for a server that answers from its
+// own zones alone the first that knows more.
+func (r *Resolver) askedForChain(i int) int {
+	if !r.Servers[i].Authoritative {
+		return i
+	}
+	if j := slices.IndexFunc(r.Servers, func(s Server) bool { return !s.Authoritative }); j >= 0 {
+		return j
+	}
+	return i
 }
 
 // fetch is the Fetch of a configured server. Like the further queries of a look

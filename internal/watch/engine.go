@@ -165,14 +165,8 @@ func (e *Engine) ProbeQuestion() (residency.Question, bool) {
 	return probeQuestion(questions), true
 }
 
-// Planned returns how many questions a run has for each market.
-func (e *Engine) Planned() map[residency.Country]int {
-	n := map[residency.Country]int{}
-	for _, q := range e.questions() {
-		n[q.Market]++
-	}
-	return n
-}
+// Planned returns the questions that a run puts.
+func (e *Engine) Planned() []residency.Question { return e.questions() }
 
 // questions lists what is to be asked: every endpoint that some claim covers,
 // as every market it is covered for, through every client subnet, for every
