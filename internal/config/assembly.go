@@ -101,7 +101,11 @@ func (a *assembly) location(s section, other *time.Location) *time.Location {
 }
 
 func (a *assembly) schedule(s section) {
-	a.cfg.Schedule = Schedule{Check: a.times(s, "check"), GeoData: a.times(s, "geo_data"), Jitter: s.span("jitter", DefaultJitter)}
+	a.cfg.Schedule = Schedule{
+		Check: a.times(s, "check"), GeoData: a.times(s, "geo_data"), Jitter: s.span("jitter", DefaultJitter),
+		Window: s.span("window", DefaultWindow),
+		Claims: map[string][]string{}, Endpoints: map[string][]string{},
+	}
 }
 
 // times reads cron expressions.

@@ -66,6 +66,9 @@ func (a *assembly) rule(s section, kind residency.ClaimKind) residency.Claim {
 	if g, ok := residency.ParseGrade(s.text("floor")); ok {
 		c.Floor = g
 	}
+	if own := a.times(s, "check"); len(own) > 0 {
+		a.cfg.Schedule.Claims[c.ID] = own
+	}
 	a.scope(s, &c)
 	a.places(s, &c)
 	a.dates(s, c)

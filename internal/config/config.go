@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"residency/internal/residency"
@@ -54,7 +55,36 @@ type Schedule struct {
 	Check   []string      // cron expressions of five fields, by the organisation's clock; may be empty
 	GeoData []string      // when to ask for newer location data, in the same form; may be empty
 	Jitter  time.Duration // longest time, by chance, before a server is asked first in a check of watch
+
+	// Window is how far back a verdict looks, where runs are remembered.
+	Window time.Duration
+
+	// Claims and Endpoints have the expressions of claims (by id) and endpoints
+	// (by key) that state some of their own, in place of Check.
+	Claims, Endpoints map[string][]string
 }
+
+// Of returns the expressions by which an endpoint is looked at: its own, else
+// those of all the claims that it is under, else Check.
+func (s Schedule) Of(e residency.Endpoint, claims []residency.Claim) []string {
+	if own := s.Endpoints[e.Key()]; len(own) > 0 {
+		return own
+	}
+	var list []string
+	for _, c := range claims {
+		if c.Vendor == e.Vendor && slices.Contains(c.Services, e.Service) {
+			list = append(list, s.Claims[c.ID]...)
+		}
+	}
+	if len(list) == 0 {
+		return s.Check
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// DefaultWindow is how far back a verdict looks.
+const DefaultWindow = 24 * time.Hour
 
 // Vendor is who receives data.
 type Vendor struct {

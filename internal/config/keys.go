@@ -113,6 +113,7 @@ func scheduleTable() *table {
 	return &table{name: "schedule", keys: []key{
 		{name: "check", kind: kTextOrTexts, doc: "Times to check, as cron expressions of five fields (minute hour day month weekday) by the organisation's clock.", alias: []string{"cron", "interval", "every"}},
 		{name: "geo_data", kind: kTextOrTexts, doc: "Times at which `residency watch` asks for newer location data, in the same form. Default never.", alias: []string{"data", "update"}},
+		{name: "window", kind: kSpan, min: 60, max: 90 * day, doc: "How far back a verdict looks, where runs are remembered: nothing may have been seen outside within it, and everything must have been answered. Default \"24h\"."},
 		{name: "jitter", kind: kSpan, min: 0, max: 600, doc: "Longest time, taken by chance, before a check of `residency watch` asks a server first, so that not all programs ask at the full minute. Default \"10s\".", alias: []string{"splay"}},
 	}}
 }
@@ -153,6 +154,7 @@ func endpointTable() *table {
 		{name: "records", kind: kTexts, oneOf: ownTypes(), doc: "Record types that lead to the service, in place of the usual ones: \"MX\" for the mail of a domain, \"SRV\" for a name such as _xmpp-server._tcp.example.com.", alias: []string{"record", "types", "type"}},
 		{name: "role", kind: kText, oneOf: residency.RoleNames(), doc: "origin (default) and api take user data; push keeps a connection to the device; cdn is a declared content delivery edge; httpdns hands out addresses over HTTP and so bypasses the DNS."},
 		{name: "retired", kind: kDay, doc: "Day from which the vendor no longer uses the host. It is still looked at."},
+		{name: "check", kind: kTextOrTexts, doc: "Times at which `residency watch` looks at this host, in place of [schedule] check and of its claims' own.", alias: []string{"schedule", "cron"}},
 		{name: "note", kind: kText, doc: "Anything for people.", alias: []string{"notes", "comment"}},
 		{name: "source", kind: kText, doc: "Where the host is known from."},
 	}}
@@ -171,6 +173,7 @@ func ruleKeys() []key {
 		{name: "cdn_regions", kind: kTexts, doc: "Where endpoints of role cdn may stand besides."},
 		{name: "timezone", kind: kText, doc: "The clock by which its days begin and end. Default the organisation's.", alias: []string{"tz", "time_zone"}},
 		{name: "floor", kind: kText, oneOf: []string{"asserted", "corroborated", "proven"}, doc: "How sure a location must be before it counts. Default corroborated.", alias: []string{"grade"}},
+		{name: "check", kind: kTextOrTexts, doc: "Times at which `residency watch` looks at the hosts it is about, in place of [schedule] check.", alias: []string{"schedule", "cron"}},
 		{name: "quote", kind: kText, doc: "The words themselves, short."},
 		{name: "source", kind: kText, doc: "Where the words can be read.", alias: []string{"url", "link"}},
 		{name: "historic", kind: kFlag, doc: "True for an old promise that is shown only on request."},

@@ -135,7 +135,11 @@ func (e *endpointList) addTable(s section) {
 		ep.Retired = ep.RetiredOn.Start(e.a.cfg.Organisation.Location)
 	}
 	ep.Note, ep.Source, ep.Records = s.text("note"), s.text("source"), records(s)
+	known := len(e.list)
 	e.add(it, key, ep)
+	if own := e.a.times(s, "check"); len(own) > 0 && len(e.list) > known {
+		e.a.cfg.Schedule.Endpoints[e.list[known].Key()] = own
+	}
 }
 
 // addFile adds the hosts of a file: one a line, # begins a comment.
