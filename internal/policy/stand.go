@@ -14,20 +14,30 @@ import (
 // every one that counts is inside, and unknown otherwise.
 //
 // cells must hold every cell of the claim, the ones that were not measured
-// too: a cell that is left out cannot stop the claim from holding.
+// too: a cell that is left out cannot stop the claim from holding. Where a cell
+// carries a waiver (Waive), the standing takes no notice of it; Effective is
+// the standing of the cells without one.
 func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]residency.Location, at time.Time) residency.ClaimStanding {
 	s := residency.ClaimStanding{Claim: c}
 	markets := map[residency.Country]bool{}
 	outside := map[residency.Country]bool{}
-	counting := 0
+	waivers := map[string]bool{}
+	var all, told tally
 	for _, cell := range cells {
 		s.Coverage = s.Coverage.Add(cell.Coverage)
 		if !cell.Counts {
 			s.Counts.NotCounted++
 			continue
 		}
-		counting++
+		all.add(cell)
 		markets[cell.Market] = true
+		answers(&s, cell)
+		if cell.Waiver != "" {
+			s.Counts.Waived++
+			waivers[cell.Waiver] = true
+		} else {
+			told.add(cell)
+		}
 		switch cell.Verdict {
 		case residency.Inside:
 			s.Counts.Inside++
@@ -45,15 +55,53 @@ func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]r
 	s.OutsideBound = largest(cells, func(c residency.Cell) *float64 { return c.Pool.OutsideBound })
 	s.Markets = len(markets)
 	s.Outside = sortedKeys(outside)
-	switch {
-	case s.Counts.Outside > 0 && c.InForce(at):
-		s.Standing = residency.Broken
-	case s.Counts.Outside > 0:
-		s.Standing = residency.Pending
-	case counting > 0 && s.Counts.Inside == counting:
-		s.Standing = residency.Holding
+	s.Waived = sortedKeys(waivers)
+	s.Untold = told.counting - told.inside - told.outside
+	s.Standing = all.standing(c, at)
+	s.Effective = told.standing(c, at)
+	if told.counting == 0 && all.counting > 0 {
+		s.Effective = residency.Holding // everything is excepted, and somebody answers for it
 	}
 	return s
+}
+
+// tally is what a standing is made from.
+type tally struct{ counting, inside, outside int }
+
+func (n *tally) add(c residency.Cell) {
+	n.counting++
+	switch c.Verdict {
+	case residency.Inside:
+		n.inside++
+	case residency.Outside:
+		n.outside++
+	}
+}
+
+func (n tally) standing(c residency.Claim, at time.Time) residency.Standing {
+	switch {
+	case n.outside > 0 && c.InForce(at):
+		return residency.Broken
+	case n.outside > 0:
+		return residency.Pending
+	case n.counting > 0 && n.inside == n.counting:
+		return residency.Holding
+	}
+	return residency.StandingUnknown
+}
+
+// answers counts how often the addresses of a cell were answered.
+func answers(s *residency.ClaimStanding, cell residency.Cell) {
+	for _, a := range cell.Addresses {
+		if !a.Counts {
+			continue
+		}
+		n := max(1, len(a.Resolvers)) // an endpoint that is an address is shown by nobody
+		s.Answers += n
+		if a.Side == residency.SideOutside {
+			s.AnswersOutside += n
+		}
+	}
 }
 
 // largest returns the largest figure of the counting cells, nil unless every

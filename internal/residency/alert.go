@@ -53,6 +53,7 @@ type Alert struct {
 	Market   Country // of Finding; zero when it is about no one market
 	Finding  *Finding
 	Seen     []SeenAddress // the addresses outside, with what is known of each
+	Clear    *Clearing     // what a closed finding's end rests on
 	Waiver   *Waiver
 	Trend    *Trend
 	Channel  string // of EventDelivery: the one that could not deliver

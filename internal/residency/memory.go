@@ -99,8 +99,9 @@ type Recollection struct {
 	// Cells are the latest ones that are not plainly inside, as saved.
 	Cells []Cell
 
-	// Findings are those of the endpoint that are open, or were closed within
-	// the time in which they can be reopened.
+	// Findings are those of the endpoint that are open, were closed within the
+	// time in which they can be reopened, or were closed as false positives:
+	// what was settled is not opened again by the same addresses.
 	Findings []Finding
 }
 
@@ -117,6 +118,7 @@ type RunEnd struct {
 	Run      Run // without rounds
 	Findings []Finding
 	Alerts   []Alert
+	Told     []Told // as they are now, by subject; those that are gone are forgotten
 }
 
 // Record is something besides a run that the evidence log keeps: what changed

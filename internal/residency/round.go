@@ -2,6 +2,7 @@ package residency
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,24 @@ type Round struct {
 	Observations []Observation
 	Locations    map[netip.Addr]Location
 	Cells        []Cell
+}
+
+// SeenOutside returns what is known of the addresses that put a cell of the
+// round outside, sorted by address.
+func (r Round) SeenOutside(c Cell) []SeenAddress {
+	var list []SeenAddress
+	for _, a := range c.Addresses {
+		if a.Side != SideOutside || !a.Counts {
+			continue
+		}
+		at := r.Locations[a.Address]
+		list = append(list, SeenAddress{
+			Address: a.Address, Countries: at.Left(), Region: at.Region, Grade: a.Grade,
+			Tailoring: a.Tailoring, Conflict: at.Conflict, Reasons: a.Reasons,
+		})
+	}
+	slices.SortFunc(list, func(a, b SeenAddress) int { return a.Address.Compare(b.Address) })
+	return list
 }
 
 // Run is one pass over all that was due.
@@ -45,6 +64,7 @@ type Run struct {
 	Missing   []string // configured sources that could not be loaded, with the reason
 	Resolvers []ResolverStatus
 	Surveys   []Survey // of delays; empty when none were asked for
+	Waivers   []Waiver // as configured, whether they hold or not
 	Notices   []string // what the user must know before the results, in plain words
 	Rounds    []Round
 	Claims    []ClaimStanding
@@ -62,6 +82,16 @@ type ClaimStanding struct {
 	// LastOutside is the last time something outside was seen, BrokenSince when
 	// the claim came to be broken. Zero: never, or nothing is remembered.
 	LastOutside, BrokenSince time.Time
+
+	// Waived are the ids of the waivers that cover counting cells, sorted;
+	// Untold counts the cells that nothing can be said of and that no waiver
+	// covers.
+	Waived []string
+	Untold int
+
+	// Answers counts the addresses that counting cells showed, each as often as
+	// somebody's answer did, and AnswersOutside those of them outside.
+	Answers, AnswersOutside int
 
 	Counts   CellCounts
 	Coverage Coverage

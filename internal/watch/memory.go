@@ -30,6 +30,10 @@ type Memory interface {
 	// extends its span.
 	Save(ctx context.Context, seq int64, b residency.Batch) error
 
+	// Ongoing returns what goes on beyond one endpoint: every open finding, and
+	// what was told of each subject. It is asked once the batches are saved.
+	Ongoing(ctx context.Context) ([]residency.Finding, []residency.Told, error)
+
 	// End ends the run, in one transaction with its leaf of the evidence log.
 	End(ctx context.Context, seq int64, end residency.RunEnd) error
 }
