@@ -105,6 +105,8 @@ func TestLocateTraps(t *testing.T) {
 		{"AWS Beijing", aws, "54.222.64.9", "CN", residency.DecidedHolder, "aws:cn-north-1", ""},
 		{"CloudFront", bare, "13.32.1.1", "", residency.DecidedVeto, "", residency.ReasonEdge},
 		{"CloudFront with a region", aws, "13.228.69.1", "", residency.DecidedVeto, "aws:ap-southeast-1", residency.ReasonEdge},
+		{"CloudFront, new in 2026; three lineages say one country", bare, "23.234.200.1", "", residency.DecidedVeto, "", residency.ReasonEdge},
+		{"Google's global ranges, new in 2026", bare, "136.110.130.1", "", residency.DecidedVeto, "", residency.ReasonEdge},
 		{"Cloudflare", bare, "104.16.1.1", "", residency.DecidedVeto, "", residency.ReasonEdge},
 		{"Azure Front Door", bare, "13.107.246.10", "", residency.DecidedVeto, "", residency.ReasonEdge},
 		{"an anycast resolver", bare, "9.9.9.9", "", residency.DecidedVeto, "", residency.ReasonAnycast},

@@ -9,6 +9,7 @@
 //	anycast/anycatch-v4-prefixes.csv, anycatch-v6-prefixes.csv
 //	regions/aws-network-border-groups.txt, cloud-regions.json
 //
+// Newer copies of the shared edges are in the directory edges beside this file.
 // The same input gives the same output, byte for byte.
 package main
 

@@ -21,6 +21,8 @@ type providers struct {
 	edges    []edge
 	regional netipx.IPSetBuilder // given to one region by the operator
 	all      netipx.IPSetBuilder // every range of a provider, for client subnets
+	global   netipx.IPSetBuilder // of AWS, all that is in no region
+	callers  netipx.IPSetBuilder // of Azure Front Door, from where it calls others
 }
 
 // readRanges reads every operator's list.
@@ -47,6 +49,9 @@ func (g *generator) readRanges() (*providers, error) {
 		if err := step.read(p, data); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.file, err)
 		}
+	}
+	if err := p.renewEdges(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -116,6 +121,7 @@ func (p *providers) aws(data []byte) error {
 			regional.AddPrefix(prefix) // written under its own name
 		case r.Group == "GLOBAL":
 			global.AddPrefix(prefix)
+			p.global.AddPrefix(prefix)
 		default:
 			regional.AddPrefix(prefix)
 			p.regional.AddPrefix(prefix)
@@ -182,6 +188,10 @@ func (p *providers) azure(data []byte) error {
 		switch {
 		case v.Name == "AzureFrontDoor.Frontend", v.Name == "AzureFrontDoor.FirstParty":
 			p.edge("Azure Front Door", list...)
+		case strings.HasPrefix(v.Name, "AzureFrontDoor."):
+			for _, prefix := range list {
+				p.callers.AddPrefix(prefix)
+			}
 		case strings.HasPrefix(v.Name, "AzureCloud.") && v.Properties.Region != "":
 			for _, prefix := range list {
 				p.region(prefix)

@@ -31,12 +31,13 @@ func (g *generator) edges(p *providers) error {
 	}
 	return g.add(dataset.Entry{
 		Name: "shared edges", Lineage: "shared-edges", Class: residency.ClassEdge, Format: dataset.FormatPrefixes,
-		File: "shared-edges.txt.zst", Built: day(2025, 7, 24), Records: len(lines),
+		File: "shared-edges.txt.zst", Built: edgesBuilt(), Records: len(lines),
 		Licence: "none stated; published by the operators for their customers",
 		Sources: []string{
 			"https://www.cloudflare.com/ips-v4", "https://www.cloudflare.com/ips-v6", "https://api.fastly.com/public-ip-list",
 			"https://ip-ranges.amazonaws.com/ip-ranges.json", "https://www.gstatic.com/ipranges/cloud.json",
 			"https://www.microsoft.com/en-us/download/details.aspx?id=56519",
+			"copies of 2026-02: internal/dataset/gen/edges",
 		},
 	}, []byte(strings.Join(lines, "\n")+"\n"))
 }
