@@ -173,7 +173,7 @@ func (s *lookSum) add(o *residency.Observation) {
 		}
 	}
 	switch {
-	case o.Answered():
+	case o.Failure == "":
 		s.answered++
 	case o.Failure != residency.FailNXDomain:
 		s.failed++

@@ -210,12 +210,30 @@ func appendCountries(b []byte, s residency.Countries) []byte {
 
 // simple reports whether s is printable ASCII that JSON has as it is.
 func simple(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		if !simple8(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56) {
+			return false
+		}
+	}
 	for i := range len(s) {
 		if c := s[i]; c-' ' > '~'-' ' || c == '"' || c == '\\' {
 			return false
 		}
 	}
 	return true
+}
+
+// simple8 is simple for eight bytes at once: each line leaves the top bit of a
+// byte set if there is one that it is about.
+func simple8(w uint64) bool {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	quotes, slashes := w^each*'"', w^each*'\\'
+	return (w|
+		(w-each*' ')| // below the space
+		(w+each)| // DEL
+		(quotes-each)&^quotes| // a byte that is zero here was a quotation mark
+		(slashes-each)&^slashes)&top == 0
 }
 
 // appendString appends a JSON string; the slow way only where it must be.

@@ -12,7 +12,7 @@ import (
 // appendAlone appends one look as a line of JSON: looks come by the million,
 // and reflection would cost more than the look itself. raw says that the bytes
 // of every message are part of it.
-func appendAlone(b []byte, o *residency.Observation, raw bool) []byte {
+func appendAlone(b []byte, o *residency.Observation, raw bool, at *stamps) []byte {
 	b = appendString(append(b, `{"schema":"`+LookSchema+`","name":`...), o.Endpoint.Host)
 	b = appendString(append(b, `,"type":`...), o.Type)
 	b = append(b, `,"market":`...)
@@ -47,9 +47,9 @@ func appendAlone(b []byte, o *residency.Observation, raw bool) []byte {
 	b = appendLinks(append(b, `,"chain":[`...), o.Chain)
 	b = appendAnswers(append(b, `],"addresses":[`...), o.Addresses)
 	b = appendMilliseconds(append(b, `],"rtt_ms":`...), o.RTT)
-	b = append(appendTime(append(b, `,"at":"`...), o.At), '"')
+	b = append(at.append(append(b, `,"at":"`...), o.At), '"')
 	if raw && len(o.Exchanges) > 0 {
-		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges), ']')
+		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges, at), ']')
 	}
 	return append(b, "}\n"...)
 }
@@ -102,7 +102,7 @@ func appendAnswers(b []byte, list []residency.Answer) []byte {
 	return b
 }
 
-func appendExchanges(b []byte, list []residency.Exchange) []byte {
+func appendExchanges(b []byte, list []residency.Exchange, at *stamps) []byte {
 	for i := range list {
 		x := &list[i]
 		b = appendComma(b, i)
@@ -113,7 +113,7 @@ func appendExchanges(b []byte, list []residency.Exchange) []byte {
 		b = appendBytes(append(b, `,"response":`...), x.Response)
 		b = appendString(append(b, `,"failure":`...), string(x.Failure))
 		b = appendMilliseconds(append(b, `,"rtt_ms":`...), x.RTT)
-		b = append(appendTime(append(b, `,"at":"`...), x.At), `"}`...)
+		b = append(at.append(append(b, `,"at":"`...), x.At), `"}`...)
 	}
 	return b
 }
@@ -128,10 +128,49 @@ func appendBytes(b, data []byte) []byte {
 
 // appendMilliseconds appends milliseconds with their microseconds.
 func appendMilliseconds(b []byte, d time.Duration) []byte {
-	return strconv.AppendFloat(b, milliseconds(d), 'f', -1, 64)
+	us := d.Microseconds()
+	if us < 0 {
+		return strconv.AppendFloat(b, milliseconds(d), 'f', -1, 64)
+	}
+	return appendFraction(strconv.AppendInt(b, us/1000, 10), us%1000, 100)
 }
 
-func appendTime(b []byte, t time.Time) []byte { return t.AppendFormat(b, time.RFC3339Nano) }
+// appendFraction appends the digits after the point, as many as are needed;
+// unit is what the first of them counts.
+func appendFraction(b []byte, rest, unit int64) []byte {
+	if rest > 0 {
+		b = append(b, '.')
+	}
+	for ; rest > 0; unit /= 10 {
+		b = append(b, byte('0'+rest/unit))
+		rest %= unit
+	}
+	return b
+}
+
+// stamps writes times as RFC 3339 has them. Those of one second have nearly all
+// in common.
+type stamps struct {
+	second int64
+	zone   *time.Location
+	head   []byte // to the second
+	tail   []byte // the zone
+}
+
+const toTheSecond = len("2006-01-02T15:04:05")
+
+func (s *stamps) append(b []byte, t time.Time) []byte {
+	if sec := t.Unix(); len(s.head) == 0 || sec != s.second || t.Location() != s.zone {
+		if y := t.Year(); y < 0 || y > 9999 { // of another length
+			return t.AppendFormat(b, time.RFC3339Nano)
+		}
+		text := t.AppendFormat(s.head[:0], time.RFC3339)
+		s.second, s.zone = sec, t.Location()
+		s.head, s.tail = text[:toTheSecond], text[toTheSecond:]
+	}
+	b = append(b, s.head...)
+	return append(appendFraction(b, int64(t.Nanosecond()), 1e8), s.tail...)
+}
 
 // appendComma separates elements from the second on.
 func appendComma(b []byte, i int) []byte {

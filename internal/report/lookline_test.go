@@ -126,7 +126,7 @@ func TestLookLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := bytes.TrimSuffix(appendAlone(nil, &o, raw), []byte("\n"))
+			got := bytes.TrimSuffix(appendAlone(nil, &o, raw, new(stamps)), []byte("\n"))
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("raw %v (-want +got):\n%s", raw, diff)
 			}
@@ -156,5 +156,40 @@ func TestLooksKeepNothing(t *testing.T) {
 	}
 	if !bytes.Contains(out.Bytes(), []byte("192.0.2.1 ")) {
 		t.Errorf("the table does not have the address:\n%s", out.String())
+	}
+}
+
+// TestLineParts: what is written the quick way is what the slow way writes.
+func TestLineParts(t *testing.T) {
+	t.Parallel()
+	var at stamps
+	begin := time.Date(2014, 10, 31, 23, 59, 59, 0, time.UTC)
+	times := []time.Time{{}, begin.AddDate(9000, 0, 0), begin, begin.In(time.FixedZone("IST", 19800)), begin.In(time.FixedZone("", -1))}
+	for _, ns := range []time.Duration{1, 10, 999_999_999, 123_456_000, time.Second, time.Second + 500, -1} {
+		times = append(times, begin.Add(ns))
+	}
+	for _, x := range append(times, times...) {
+		if got, want := string(at.append(nil, x)), x.Format(time.RFC3339Nano); got != want {
+			t.Errorf("a time is written %s, want %s", got, want)
+		}
+	}
+	for _, d := range []time.Duration{0, 1, 999, 1000, 10_000, 120_000, 1_000_000, 1_234_567, 50 * time.Millisecond, time.Hour + 1001, -1500} {
+		want, err := json.Marshal(milliseconds(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := appendMilliseconds(nil, d); string(got) != string(want) {
+			t.Errorf("%d ns are written %s, want %s", d, got, want)
+		}
+	}
+	for c := range 256 {
+		for _, where := range []int{0, 3, 7, 8, 12} { // in a word of eight bytes, and after it
+			text := []byte("plain ~text !")
+			text[where] = byte(c)
+			want := c >= ' ' && c <= '~' && c != '"' && c != '\\'
+			if got := simple(string(text)); got != want {
+				t.Errorf("simple(%q) = %v, want %v", text, got, want)
+			}
+		}
 	}
 }

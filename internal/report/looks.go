@@ -24,6 +24,7 @@ type Looks struct {
 	line bool // one JSON object a line
 	kept []residency.Observation
 	text []byte
+	at   stamps
 }
 
 // NewLooks returns a writer of looks in a format: table or ndjson. With raw the
@@ -45,7 +46,7 @@ func (l *Looks) Write(o *residency.Observation) error {
 		l.kept = append(l.kept, kept)
 		return nil
 	}
-	l.text = appendAlone(l.text[:0], o, l.raw)
+	l.text = appendAlone(l.text[:0], o, l.raw, &l.at)
 	_, err := l.out.Write(l.text)
 	return err
 }

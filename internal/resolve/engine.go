@@ -78,8 +78,9 @@ type engine struct {
 	start  time.Time // nothing is sent before; the zero time: at once
 	begun  int       // looks
 	active int       // of these not finished
-	held   bool      // next is the next question, and not begun yet
-	next   residency.Question
+	next   *flight   // the next look, not begun yet
+	held   bool      // next has its question
+	free   []*flight // for the looks after it
 	window float64
 	shrunk time.Time            // when the window was last made smaller
 	first  lanes                // of the address's own transport
@@ -198,7 +199,7 @@ func (e *engine) close() {
 // everything written that waits for it. Looks that begin together share one
 // reading of the clock, taken before they are written.
 func (e *engine) fill() {
-	var now time.Time
+	var now, at time.Time
 	for n := 0; ; n++ {
 		f, over := e.nextLook()
 		if f == nil {
@@ -207,8 +208,9 @@ func (e *engine) fill() {
 		if n%burstMost == 0 {
 			e.flush()
 			now = time.Now()
+			at = e.set.at(now)
 		}
-		e.begin(f, over, now)
+		e.begin(f, over, now, at)
 	}
 	e.flush()
 }
@@ -221,8 +223,7 @@ func (e *engine) nextLook() (f *flight, over bool) {
 	if float64(e.active) >= e.window || !e.out.room() || !e.another() || !e.over && !e.mayAsk() {
 		return nil, false
 	}
-	f = e.out.flight()
-	f.obs.Question, e.held = e.next, false
+	f, e.next, e.held = e.next, nil, false
 	e.begun++
 	e.active++
 	return f, e.over
@@ -231,11 +232,18 @@ func (e *engine) nextLook() (f *flight, over bool) {
 // another fetches the next question for this server, if there is one now.
 // e.mu is held.
 func (e *engine) another() bool {
+	if e.next == nil {
+		if len(e.free) == 0 {
+			e.free = e.out.flights(e.free)
+		}
+		n := len(e.free) - 1
+		e.next, e.free = e.free[n], e.free[:n]
+	}
 	for !e.held {
-		if !e.asks.take(e.reader, &e.next) {
+		if !e.asks.take(e.reader, &e.next.obs.Question) {
 			return false
 		}
-		e.held = e.server.Asked(e.next.Market)
+		e.held = e.server.Asked(e.next.obs.Market)
 	}
 	return true
 }
@@ -252,11 +260,11 @@ func (e *engine) mayAsk() bool {
 	return e.pace.allow()
 }
 
-// begin begins a look.
-func (e *engine) begin(f *flight, over bool, now time.Time) {
+// begin begins a look at an instant, which observations call at.
+func (e *engine) begin(f *flight, over bool, now, at time.Time) {
 	f.sent = now
 	f.until = f.sent.Add(e.set.lookLimit())
-	f.start(e.line, e.set.at(f.sent))
+	f.start(e.line, at)
 	if failure, why := e.refuse(&f.obs.Question, over); failure != "" {
 		f.fail(failure, why)
 		e.finish(f)
@@ -352,37 +360,6 @@ func (e *engine) expire(all bool) {
 		f.cur.ended(e.ctx, os.ErrDeadlineExceeded)
 		e.settle(f)
 	}
-}
-
-// limit is the largest window there may be.
-func (e *engine) limit() float64 {
-	n := e.set.inFlight
-	if e.server.InFlight > 0 {
-		n = e.server.InFlight
-	}
-	return float64(min(n, maxSockets*perSocket))
-}
-
-// kept makes the window larger after an answer: by one look until something is
-// lost for the first time, and from then on by one in a whole window, as TCP
-// does. e.mu is held.
-func (e *engine) kept() {
-	step := 1.0
-	if !e.shrunk.IsZero() {
-		step = 1 / e.window
-	}
-	e.window = min(e.window+step, e.limit())
-}
-
-// lost makes the window smaller after a loss, at most once in a time-out (one
-// burst of losses is one sign): the server or the path has too much to do.
-// e.mu is held.
-func (e *engine) lost(now time.Time) {
-	if now.Sub(e.shrunk) < e.set.timeout {
-		return
-	}
-	e.shrunk = now
-	e.window = max(e.window/2, min(e.limit(), leastWindow))
 }
 
 // id returns a request id that nobody can guess. The ids are not handed in

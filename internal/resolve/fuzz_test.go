@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,4 +117,28 @@ func compare(t *testing.T, msg []byte, l *look) {
 			t.Fatalf("we see %v, dnsmessage does not", a)
 		}
 	}
+}
+
+// FuzzSound: a name that is passed over unread is one that could be read, and
+// ends where it would.
+func FuzzSound(f *testing.F) {
+	head := string(make([]byte, headerLen))
+	long := strings.Repeat("\x3f"+strings.Repeat("a", maxLabelLen), 3)
+	for _, name := range []string{
+		"\x00", "\x01a\x00", "\x03ns1\xc0\x0c", "\xc0\x0c", "\xc0\x00", "\xc0\xff", "\x40a\x00", "\xc0", "\x05abc",
+		long + "\x3d" + strings.Repeat("b", 61) + "\x00", long + "\x3e" + strings.Repeat("b", 62) + "\x00", "\x80a\x00", "\x01.\x00",
+	} {
+		f.Add([]byte(head+"\x01a\x04test\x00"+name), uint16(headerLen+8))
+	}
+	f.Add([]byte(head+"\x00"+strings.Repeat("\xc0\x0c\xc0\x0d\xc0\x0f", 20)), uint16(headerLen+3))
+	f.Fuzz(func(t *testing.T, msg []byte, off uint16) {
+		w := walker{q: new(query), msg: msg}
+		end, ok := w.sound(int(off))
+		if !ok {
+			return
+		}
+		if _, after, err := dns.UnpackDomainName(msg, int(off)); err != nil || after != end {
+			t.Fatalf("passed over to %d; miekg/dns reads to %d, error %v", end, after, err)
+		}
+	})
 }

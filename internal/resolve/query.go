@@ -287,7 +287,17 @@ func lower(c byte) byte {
 }
 
 // canonical returns a name in lower case with its final dot.
-func canonical(name string) string { return dns.Fqdn(strings.ToLower(name)) }
+func canonical(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c == '\\' || c >= 0x80 || 'A' <= c && c <= 'Z' {
+			return dns.Fqdn(strings.ToLower(name)) // an escaped dot ends nothing
+		}
+	}
+	if n := len(name); n > 0 && name[n-1] == '.' {
+		return name
+	}
+	return name + "."
+}
 
 // plainName returns a name as people write it, without the final dot.
 func plainName(name string) string {

@@ -162,23 +162,19 @@ func (w *walker) record(section int) error {
 }
 
 // passed steps over a record of the last two sections that says nothing here,
-// if its owner is labels before a name of the question: unpacking such owners
-// costs more than all else. An NS record leaves its mark.
+// if its owner is sound: unpacking such owners costs more than all else. An NS
+// record leaves its mark.
 func (w *walker) passed(section int) bool {
-	if section == sectionAnswer || w.q.delegations || !w.asked {
+	if section == sectionAnswer || w.q.delegations {
 		return false
 	}
-	at := w.off
-	for at < len(w.msg) && w.msg[at] != 0 && w.msg[at] <= maxLabelLen {
-		at += 1 + int(w.msg[at])
+	at, ok := w.sound(w.off)
+	if !ok || at+10 > len(w.msg) {
+		return false
 	}
-	if at+12 > len(w.msg) || w.msg[at]&0xc0 != 0xc0 || at-w.off > maxNameLen/2 || w.q.end > maxNameLen/2 {
-		return false // too long together, perhaps
-	}
-	pointer := int(binary.BigEndian.Uint16(w.msg[at:])) & 0x3fff
-	rtype, class := binary.BigEndian.Uint16(w.msg[at+2:]), binary.BigEndian.Uint16(w.msg[at+4:])
-	end := at + 12 + int(binary.BigEndian.Uint16(w.msg[at+10:]))
-	if rtype == dns.TypeOPT || rtype == dns.TypeSOA || end > len(w.msg) || !w.label(pointer) {
+	rtype, class := binary.BigEndian.Uint16(w.msg[at:]), binary.BigEndian.Uint16(w.msg[at+2:])
+	end := at + 10 + int(binary.BigEndian.Uint16(w.msg[at+8:]))
+	if rtype == dns.TypeOPT || rtype == dns.TypeSOA || end > len(w.msg) {
 		return false
 	}
 	w.off = end
@@ -186,14 +182,39 @@ func (w *walker) passed(section int) bool {
 	return true
 }
 
-// label reports whether a label of the question's name begins at the offset.
-func (w *walker) label(offset int) bool {
-	at := headerLen
-	for at < offset && w.msg[at] != 0 {
-		at += 1 + int(w.msg[at])
+// sound reports whether there is a name at an offset, and where it ends,
+// without unpacking it. It is stricter than it must be: pointers lead back, and
+// are few. What is not sound for it may be so all the same.
+func (w *walker) sound(off int) (end int, ok bool) {
+	size, hops, low := 1, 0, off
+	for at := off; at+1 <= len(w.msg) && size <= maxNameLen; {
+		switch c := int(w.msg[at]); {
+		case c == 0:
+			if hops == 0 {
+				end = at + 1
+			}
+			return end, true
+		case c <= maxLabelLen:
+			size += 1 + c
+			at += 1 + c
+		case c >= 0xc0 && at+2 <= len(w.msg):
+			if hops == 0 {
+				end = at + 2
+			}
+			pointer := int(binary.BigEndian.Uint16(w.msg[at:])) & 0x3fff
+			if hops++; pointer >= low || pointer < headerLen || hops > maxHops {
+				return 0, false
+			}
+			low, at = pointer, pointer
+		default:
+			return 0, false
+		}
 	}
-	return at == offset
+	return 0, false
 }
+
+// maxHops is how many pointers a name may have to be passed over.
+const maxHops = 8
 
 // answer keeps a record of the answer section if it is an alias or of the type
 // asked.
@@ -243,6 +264,9 @@ func (w *walker) answer(rec record, begin, end int) error {
 // after it.
 func (w *walker) name(off int) (string, int, error) {
 	pointer := 0
+	if off < len(w.msg) && w.msg[off] == 0 {
+		return ".", off + 1, nil
+	}
 	if off+1 < len(w.msg) && w.msg[off]&0xc0 == 0xc0 {
 		pointer = int(binary.BigEndian.Uint16(w.msg[off:])) & 0x3fff
 		if pointer == headerLen && w.asked { // the question's name

@@ -77,20 +77,18 @@ func (r *results) take(old []*flight) []*flight {
 	return list
 }
 
-// flight returns an empty look.
-func (r *results) flight() *flight {
-	if !r.again {
-		return new(flight)
-	}
-	r.mu.Lock()
-	n := len(r.free) - 1
-	if n < 0 {
+// flights adds empty looks to a list, one at least.
+func (r *results) flights(to []*flight) []*flight {
+	if r.again {
+		r.mu.Lock()
+		n := max(0, len(r.free)-burstMost)
+		to = append(to, r.free[n:]...)
+		clear(r.free[n:])
+		r.free = r.free[:n]
 		r.mu.Unlock()
-		return new(flight)
 	}
-	f := r.free[n]
-	r.free[n] = nil
-	r.free = r.free[:n]
-	r.mu.Unlock()
-	return f
+	if len(to) == 0 {
+		to = append(to, new(flight))
+	}
+	return to
 }
