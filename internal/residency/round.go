@@ -8,13 +8,24 @@ import (
 
 // Round is everything learned from one check of one endpoint: the looks from
 // every market, the locations of every address seen, and the cells judged from
-// them alone. It is the unit of truth.
+// them and, where there is a memory, from the rounds before. It is the unit of
+// truth.
 type Round struct {
 	Endpoint     Endpoint
 	At           time.Time
 	Observations []Observation
-	Locations    map[netip.Addr]Location
-	Cells        []Cell
+
+	// Locations are those of every judged address, also of those that an
+	// earlier round of the window showed.
+	Locations map[netip.Addr]Location
+	Cells     []Cell
+
+	// What was to be asked, and what could not be believed: the rest of what the
+	// cells were judged by.
+	Types    []string // record types that must be answered
+	Markets  []Market // covered by a claim, with the client subnets asked through
+	Degraded []string // resolvers that did not pass client subnets on, though declared to
+	Surveys  []Survey // of delays; those of the run
 }
 
 // SeenOutside returns what is known of the addresses that put a cell of the
@@ -59,6 +70,10 @@ type Run struct {
 	ConfigSHA256 string
 	LeftOut      int    // claims that were not judged because they are historic, withdrawn or superseded
 	Notice       string // re-enactment notice of a scenario, shown everywhere
+
+	// Looks counts the looks of the run by their failure; "" counts those that
+	// gave an answer.
+	Looks map[Failure]int
 
 	Datasets  []Dataset
 	Missing   []string // configured sources that could not be loaded, with the reason
