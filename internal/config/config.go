@@ -31,6 +31,8 @@ type Config struct {
 	Positions    []Position // [[vantage]], in file order
 	Geo          Geo
 	Alert        Alert
+	Web          Web
+	Log          Log
 
 	// Warnings are things that are allowed and look wrong.
 	Warnings []Problem
