@@ -25,7 +25,7 @@ type Iterative struct {
 func iterativeKeys() []key {
 	return []key{
 		{name: "iterative", kind: kFlag, doc: "True to find and ask the vendors' own name servers from the root down, in place of addresses: every one of them, of every zone that an alias leads through.", alias: []string{"recursive", "recursion"}},
-		{name: "root_hints", kind: kTexts, doc: "With iterative: addresses of the servers to begin at. Default the root servers.", alias: []string{"roots", "root_servers", "hints"}},
+		{name: "root_hints", kind: kTexts, doc: "With iterative: addresses of the servers to begin at. They are asked who the root servers are, and those are asked from then on. Default the root servers of the internet.", alias: []string{"roots", "root_servers", "hints"}},
 		{name: "port", kind: kNumber, min: 1, max: 65535, doc: "With iterative: port of the name servers. Default 53."},
 		{name: "qname_minimisation", kind: kFlag, doc: "With iterative: tell the servers on the way no more of a name than they need (RFC 9156). Default false.", alias: []string{"qname_minimization", "minimise", "minimize"}},
 		{name: "allow_special", kind: kFlag, doc: "With iterative: also ask name servers at private, loopback and other addresses that are not on the public internet. Any zone can name such, so this lets others aim questions at your network. Default false."},

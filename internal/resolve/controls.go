@@ -86,6 +86,12 @@ func (r *Resolver) examine(ctx context.Context, set *settings, st *residency.Res
 	if full {
 		st.Checks = append([]residency.ResolverCheck{subnetCheck(*st)}, st.Checks...)
 	}
+	disbelieve(st, found)
+}
+
+// disbelieve takes a server for dead if some check says that its answers are
+// not to be believed.
+func disbelieve(st *residency.ResolverStatus, found *probed) {
 	var why []string
 	for _, c := range st.Checks {
 		if c.Result == residency.CheckBad {

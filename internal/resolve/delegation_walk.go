@@ -80,6 +80,9 @@ func (it *iteration) wait(w *walk, zone, name string) (free func(), ok bool) {
 // (then that is kept) or answers (then name is in c). With Minimise it asks
 // for a few labels more at a time (RFC 9156 section 2.3).
 func (w *walk) descend(c *cut, name string, stack []string) (*cut, *trouble) {
+	if c.zone == "." {
+		c = w.rooted()
+	}
 	for n := 1; ; n++ {
 		asked := name
 		if w.it.opt.Minimise {

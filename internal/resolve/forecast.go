@@ -170,8 +170,11 @@ func (r *Resolver) forecastIterative(f *Forecast, it *iteration, qs []residency.
 		perHost[q.Endpoint.Host]++
 		busiest = max(busiest, perHost[q.Endpoint.Host])
 	}
-	f.Rate = max(0, r.rateOf(it.server, wayTo(it.root.servers[0].addrs[0], "", nil)))
-	f.Tests = min(probeGroup, len(it.root.servers))
+	f.Rate = max(0, r.rateOf(it.server, wayTo(it.hints()[0].addrs[0], "", nil)))
+	f.Tests = min(probeGroup, len(it.hints()))
+	if r.Controls != nil && it.isPublic() {
+		f.Tests += 1 + len(r.Controls.Known)
+	}
 	f.Finding = len(perHost) + len(tops(qs))
 	f.Least = f.Looks + f.Tests + f.Finding + f.Signatures
 	f.Takes = spanOf(busiest, f.Rate)

@@ -1,12 +1,12 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +26,7 @@ const (
 	maxNames       = 32 // names asked for in one look: targets of aliases and services
 	maxNameServers = 16 // name servers of one zone that are asked; more is an attack or of no use (NXNSAttack)
 	maxDependence  = 4  // zones whose servers' names must be found to find the servers of a zone
-	perHost        = 4  // requests under way at one address
+	perHost        = 4  // requests under way at one address, unless Server.InFlight says otherwise
 	deadAfter      = 3  // requests in a row without response after which an address is left alone for the run
 	maxLooks       = 64 // looks under way at the same time
 	probeGroup     = 3  // root servers probed at the same time
@@ -42,6 +42,7 @@ const (
 // as little as serves), and never while only looking for a zone's servers.
 type Iterative struct {
 	// Roots are the servers to begin at, "host:port"; default RootServers().
+	// They are asked who the root servers are, and those are asked from then on.
 	Roots []string
 
 	// Port is the port of all servers reached by delegation; default 53.
@@ -76,7 +77,7 @@ type iteration struct {
 	set    *settings
 	server Server
 	opt    Iterative
-	root   *cut
+	root   *cut             // guarded by mu, see rooted
 	clock  func() time.Time // for lifetimes; time.Now
 	spent  atomic.Int64     // requests in this run
 
@@ -136,19 +137,7 @@ func newIteration(set *settings, server Server) *iteration {
 	if o.RunQueries <= 0 {
 		o.RunQueries = DefaultRunQueries
 	}
-	it.root = &cut{zone: "."}
-	if len(o.Roots) == 0 {
-		for _, r := range RootServers() {
-			ns := nameServer{name: canonical(r.Name)}
-			for _, a := range r.Addresses {
-				ns.addrs = append(ns.addrs, netip.AddrPortFrom(a, o.Port).String())
-			}
-			it.root.servers = append(it.root.servers, ns)
-		}
-	}
-	for i, addr := range o.Roots {
-		it.root.servers = append(it.root.servers, nameServer{name: "root-" + strconv.Itoa(i+1) + ".", addrs: []string{addr}})
-	}
+	it.root = &cut{zone: ".", servers: it.hints()}
 	return it
 }
 
@@ -198,7 +187,7 @@ func (it *iteration) end(addr string) *endpoint {
 	defer it.mu.Unlock()
 	e := it.ends[addr]
 	if e == nil {
-		e = &endpoint{line: it.lineTo(addr), slots: make(chan struct{}, perHost)}
+		e = &endpoint{line: it.lineTo(addr), slots: make(chan struct{}, cmp.Or(it.server.InFlight, perHost))}
 		it.ends[addr] = e
 	}
 	return e
@@ -226,7 +215,7 @@ func (it *iteration) observations(ctx context.Context, q residency.Question, dea
 	case ended(ctx) != "":
 		l.refuse(ended(ctx), "the run ended before it was asked")
 	case dead != nil:
-		l.refuse(dead.failure, "not asked, because no root server answered at the start of this run: "+dead.text)
+		l.refuse(dead.failure, "not asked, because of what the root servers showed at the start of this run: "+dead.text)
 	case l.rtype == 0:
 		l.refuse(residency.FailFormerr, fmt.Sprintf("type %q cannot be asked", q.Type))
 	default:
@@ -241,9 +230,10 @@ func (it *iteration) probe(ctx context.Context) (residency.ResolverStatus, probe
 	it.renew()
 	st := residency.ResolverStatus{
 		Name: it.server.Name, Operator: it.server.Operator, Declared: true, Authoritative: true,
+		StandsIn: slices.Clone(it.server.StandsIn), Only: slices.Clone(it.server.Only), Except: slices.Clone(it.server.Except),
 		Failure: residency.FailUnreachable, Text: "no root server is configured",
 	}
-	for group := range slices.Chunk(it.root.servers, probeGroup) {
+	for group := range slices.Chunk(shuffled(it.hints()), probeGroup) {
 		var asking sync.WaitGroup
 		results := make([]outcome, len(group))
 		w := newWalk(it, ctx)
@@ -255,6 +245,7 @@ func (it *iteration) probe(ctx context.Context) (residency.ResolverStatus, probe
 		for i, got := range results {
 			st.Server = got.addr
 			if got.resp != nil {
+				it.prime(group[i], got)
 				st.Answers, st.PassesSubnets, st.Failure = true, true, ""
 				st.Text = fmt.Sprintf("root server %s answers; client subnets go to the servers of the vendors' own zones", plainName(group[i].name))
 				return st, probed{addr: got.addr}

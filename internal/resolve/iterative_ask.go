@@ -127,6 +127,9 @@ func (w *walk) tries(addr string, e *endpoint, q query0, l *look) (r outcome) {
 		t := w.exchange(e, r.q)
 		r.tried = append(r.tried, t.Exchange)
 		if t.overTCP {
+			e.line.pace.spend() // the same try goes on: it does not wait, and later ones pay
+			w.left.Add(-1)
+			w.it.spent.Add(1)
 			t = e.line.exchange(w.ctx, overTCP, r.q, newID())
 			r.tried = append(r.tried, t.Exchange)
 		}

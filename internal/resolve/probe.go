@@ -57,7 +57,9 @@ func (r *Resolver) probe(ctx context.Context, question residency.Question, full 
 		workers.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(r.Servers); n = int(next.Add(1)) - 1 {
 				if r.Servers[n].Iterative != nil {
-					status[n], found[n] = r.iteration(n, set).probe(ctx)
+					it := r.iteration(n, set)
+					status[n], found[n] = it.probe(ctx)
+					r.examineIteration(ctx, it, &status[n], &found[n], path, full)
 					continue
 				}
 				status[n], found[n] = r.probeServer(ctx, set, r.Servers[n], question)

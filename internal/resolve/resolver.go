@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -257,8 +258,8 @@ func (r *Resolver) line(set *settings, server Server, addr string) *line {
 	ln.operator = server.operator(set.operators, ln.way)
 	rate := r.rateOf(server, ln.way)
 	name := server.Name
-	if name == "" {
-		name = addr
+	if name == "" { // found by delegation: one budget, by whatever way it is asked
+		name = strings.TrimPrefix(addr, overTCP+"://")
 	}
 	m := r.remember()
 	m.mu.Lock()
