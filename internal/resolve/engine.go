@@ -340,13 +340,15 @@ func (e *engine) expire(all bool) {
 	e.over = e.over || all
 	now := time.Now()
 	for s := range e.open {
-		for id, f := range s.pending {
-			if !all && now.Before(f.deadline) {
-				continue
+		due := len(list)
+		for f := range s.pending.all() {
+			if all || !now.Before(f.deadline) {
+				list = append(list, f)
 			}
-			delete(s.pending, id)
+		}
+		for _, f := range list[due:] {
+			s.pending.remove(f.id)
 			s.expired(f)
-			list = append(list, f)
 		}
 		s.closeIfDone()
 	}

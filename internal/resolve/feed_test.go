@@ -115,10 +115,10 @@ func TestPerSocket(t *testing.T) {
 	for range 100 {           // as if one socket's answers were late and all others' came
 		e.mu.Lock()
 		s := e.socket(&e.first)
-		s.pending[uint16(len(s.pending))] = new(flight)
+		s.pending.put(&flight{id: uint16(s.pending.n)})
 		for _, s := range e.first.list[1:] {
 			if s != nil {
-				clear(s.pending)
+				s.pending.takeAll()
 			}
 		}
 		e.mu.Unlock()
@@ -127,8 +127,8 @@ func TestPerSocket(t *testing.T) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for s := range e.open {
-		if len(s.pending) > perSocket {
-			t.Errorf("%d tries wait on one socket, want at most %d", len(s.pending), perSocket)
+		if s.pending.n > perSocket {
+			t.Errorf("%d tries wait on one socket, want at most %d", s.pending.n, perSocket)
 		}
 	}
 }

@@ -26,6 +26,7 @@ type flight struct {
 	first     *response // what a Probe needs of the one response it wants
 
 	cur      try
+	id       uint16    // of cur
 	sent     time.Time // when cur was
 	deadline time.Time // of cur
 }
@@ -147,11 +148,12 @@ func (e *engine) send(f *flight, l *lanes) {
 	}
 	s := e.socket(l)
 	id := e.id()
-	for s.pending[id] != nil {
+	for s.pending.get(id) != nil {
 		id = e.id()
 	}
+	f.id = id
 	binary.BigEndian.PutUint16(wire, id)
-	s.pending[id] = f
+	s.pending.put(f)
 	s.sends++
 	if s.wake != nil { // a stream has a writer
 		s.unsent = append(s.unsent, waiting{id, f})

@@ -23,7 +23,7 @@ type socket struct {
 	out       *burst          // UDP: requests to be written; nil: none
 	unsent    []waiting       // of a stream: tries to be written once it is open, or by the writer
 	wake      chan struct{}   // of a stream: holds one token while unsent may not be empty
-	pending   map[uint16]*flight
+	pending   tries
 	sends     int
 	heard     time.Time // when the last response came on a stream; zero: none yet
 	strays    int       // messages that were no response to anything
@@ -56,7 +56,7 @@ func (e *engine) socket(l *lanes) *socket {
 	for range l.list {
 		l.turn = (l.turn + 1) % len(l.list)
 		// Another try on a socket that has its fill would overflow its buffer.
-		if s := l.list[l.turn]; s == nil || s.wake != nil || len(s.pending) < perSocket {
+		if s := l.list[l.turn]; s == nil || s.wake != nil || s.pending.n < perSocket {
 			break
 		}
 	}
@@ -65,10 +65,10 @@ func (e *engine) socket(l *lanes) *socket {
 		s.worn = true
 		s.closeIfDone()
 	}
-	if s != nil && !s.worn && !s.closed && (l.each == 0 || len(s.pending) < l.each) {
+	if s != nil && !s.worn && !s.closed && (l.each == 0 || s.pending.n < l.each) {
 		return s
 	}
-	s = &socket{transport: l.transport, pending: make(map[uint16]*flight), bears: maxStray}
+	s = &socket{transport: l.transport, bears: maxStray}
 	if l.transport != overUDP {
 		s.wake = make(chan struct{}, 1)
 	}
@@ -85,7 +85,7 @@ func (e *engine) socket(l *lanes) *socket {
 // loading reports whether the socket has requests that are still to be written,
 // and takes another to go with them. The engine's mu is held.
 func (s *socket) loading() bool {
-	return s.out != nil && len(s.out.list) < burstMost && len(s.pending) < perSocket && !s.spent() && !s.worn && !s.closed
+	return s.out != nil && len(s.out.list) < burstMost && s.pending.n < perSocket && !s.spent() && !s.worn && !s.closed
 }
 
 // spent reports whether the socket has carried what it may. The engine's mu is
@@ -124,7 +124,7 @@ func (s *socket) shut() {
 // closeIfDone closes a worn socket on which nothing waits. The engine's mu is
 // held.
 func (s *socket) closeIfDone() {
-	if s.worn && !s.closed && len(s.pending) == 0 {
+	if s.worn && !s.closed && s.pending.n == 0 {
 		s.shut()
 	}
 }
@@ -182,7 +182,7 @@ func (e *engine) broke(s *socket, err error) {
 	e.mu.Lock()
 	s.shut()
 	delete(e.open, s)
-	list := s.takeAll()
+	list := s.pending.takeAll()
 	again := s.wake != nil && !s.heard.IsZero() && !errors.Is(err, io.ErrUnexpectedEOF) && !e.over
 	if again && len(list) > 0 {
 		l := e.lanesOf(s)
@@ -222,16 +222,6 @@ func (e *engine) resend(f *flight) {
 	e.send(f, l)
 }
 
-// takeAll takes every try out of the pending table. The engine's mu is held.
-func (s *socket) takeAll() []*flight {
-	list := make([]*flight, 0, len(s.pending))
-	for _, f := range s.pending {
-		list = append(list, f)
-	}
-	clear(s.pending)
-	return list
-}
-
 // reader is what whoever reads from a socket uses again and again.
 type reader struct {
 	scratch response
@@ -258,14 +248,14 @@ func (e *engine) receive(s *socket, in *inbox, r *reader) {
 		msg := in.room[at.begin:at.end]
 		f := s.match(msg)
 		if f != nil {
-			delete(s.pending, binary.BigEndian.Uint16(msg))
+			s.pending.remove(f.id)
 			s.heard = now
 			r.arrived = append(r.arrived, arrival{f, msg})
 			continue
 		}
 		if s.strays++; s.strays >= s.bears {
 			s.worn = true
-			drowned = append(drowned, s.takeAll()...)
+			drowned = append(drowned, s.pending.takeAll()...)
 		}
 	}
 	s.closeIfDone()
@@ -289,19 +279,19 @@ func (e *engine) receive(s *socket, in *inbox, r *reader) {
 // at all, every one. The engine's mu is held.
 func (s *socket) match(msg []byte) *flight {
 	if len(msg) < headerLen {
-		for _, f := range s.pending {
+		for f := range s.pending.all() {
 			f.cur.mark(residency.FailMalformed, errShort, msg)
 		}
 		return nil
 	}
 	id := binary.BigEndian.Uint16(msg)
-	if f := s.pending[id]; f != nil {
+	if f := s.pending.get(id); f != nil {
 		if f.cur.check(f.q, id, msg) || f.cur.overTCP {
 			return f
 		}
 		return nil
 	}
-	for _, f := range s.pending {
+	for f := range s.pending.all() {
 		if len(msg) >= f.q.end && sameQuestion(msg[headerLen:f.q.end], f.q.wire[headerLen:f.q.end]) {
 			f.cur.mark(residency.FailMismatch, errOther, msg)
 		}

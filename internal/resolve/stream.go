@@ -35,7 +35,7 @@ func (e *engine) writeStream(s *socket, conn net.Conn) {
 		e.mu.Lock()
 		now := time.Now()
 		for _, u := range s.unsent {
-			if s.pending[u.id] != u.f {
+			if s.pending.get(u.id) != u.f {
 				continue // its time was up before it was sent
 			}
 			u.f.sent = now // the round trip has no part in opening the connection
@@ -122,7 +122,7 @@ func readFramed(in io.Reader, buf *[]byte) ([]byte, error) {
 func (e *engine) cutShort(s *socket, part []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, f := range s.pending {
+	for f := range s.pending.all() {
 		f.cur.mark(residency.FailMalformed, errCut, part)
 	}
 }
