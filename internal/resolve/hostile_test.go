@@ -37,18 +37,19 @@ func put(m []byte, off int, b ...byte) []byte {
 // questionEnd is the offset after the question of a request.
 func questionEnd(r request) int { return 12 + len(r.name) + 2 + 4 }
 
-// TestHostileServers: whatever comes back, the look ends in time with a
-// failure from the closed list or with the right answer.
-func TestHostileServers(t *testing.T) {
-	t.Parallel()
+// hostile is what a server does to a look, and what the look ends as.
+type hostile struct {
+	name    string
+	h       func(t testing.TB, r request) [][]byte // over UDP
+	failure residency.Failure
+	want    string // addresses
+	waits   bool   // the look ends by its time-out
+}
+
+// hostileOverUDP are servers that misbehave over UDP.
+func hostileOverUDP() []hostile {
 	const timeout, mismatch, malformed = residency.FailTimeout, residency.FailMismatch, residency.FailMalformed
-	for _, c := range []struct {
-		name    string
-		h       func(t testing.TB, r request) [][]byte
-		failure residency.Failure
-		want    string
-		waits   bool // the look ends by its time-out
-	}{
+	return []hostile{
 		{"wrong id", func(t testing.TB, r request) [][]byte {
 			return [][]byte{put(evil(t, r), 0, byte(r.msg.ID>>8)^1, byte(r.msg.ID))}
 		}, mismatch, "", false},
@@ -122,16 +123,28 @@ func TestHostileServers(t *testing.T) {
 			return [][]byte{put(m, questionEnd(r)+2+2, 0, 3)}
 		}, "", "", false},
 		{"silence", func(testing.TB, request) [][]byte { return nil }, timeout, "", false},
-	} {
+	}
+}
+
+// look makes one look at the server.
+func (c *hostile) look(t testing.TB) residency.Observation {
+	ask := patient
+	if c.failure == residency.FailTimeout || c.failure == residency.FailMismatch || c.waits {
+		ask = quick
+	}
+	s := serve(t, func(r request) [][]byte { return c.h(t, r) })
+	return observe(t, ask(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+}
+
+// TestHostileServers: whatever comes back, the look ends in time with a
+// failure from the closed list or with the right answer.
+func TestHostileServers(t *testing.T) {
+	t.Parallel()
+	for _, c := range hostileOverUDP() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			defer within(t, 10*time.Second, "the look")()
-			ask := patient
-			if c.failure == timeout || c.failure == mismatch || c.waits {
-				ask = quick
-			}
-			s := serve(t, func(r request) [][]byte { return c.h(t, r) })
-			o := observe(t, ask(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+			o := c.look(t)
 			if o.Failure != c.failure || addresses(o) != c.want {
 				t.Errorf("failure %q addresses %q (%s), want %q and %q", o.Failure, addresses(o), o.Detail, c.failure, c.want)
 			}
@@ -200,16 +213,35 @@ func TestTruncationAtEveryLength(t *testing.T) {
 	}
 }
 
-// TestOverTCP: servers that truncate over UDP and then misbehave over TCP.
-func TestOverTCP(t *testing.T) {
-	t.Parallel()
+// hostileStream is what a server that truncated over UDP does over TCP.
+type hostileStream struct {
+	name    string
+	tcp     func(t testing.TB, r request, c net.Conn)
+	failure residency.Failure
+	want    string
+}
+
+// look makes one look at the server.
+func (c *hostileStream) look(t testing.TB) residency.Observation {
+	s := serveRaw(t, func(r request) [][]byte { return [][]byte{reply{tc: true}.message(t, r)} }, func(conn net.Conn) {
+		buf := make([]byte, 512)
+		n, err := conn.Read(buf)
+		if err != nil || n < 3 {
+			return
+		}
+		c.tcp(t, readRequest(t, buf[2:n], true), conn)
+	})
+	ask := quick
+	if c.failure == "" {
+		ask = patient
+	}
+	return observe(t, ask(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+}
+
+// hostileOverTCP are servers that misbehave over TCP.
+func hostileOverTCP() []hostileStream {
 	frame := func(m []byte) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...) }
-	for _, c := range []struct {
-		name    string
-		tcp     func(t testing.TB, r request, c net.Conn)
-		failure residency.Failure
-		want    string
-	}{
+	return []hostileStream{
 		{"honest", func(t testing.TB, r request, c net.Conn) { c.Write(frame(good(t, r))) }, "", "192.0.2.1"},
 		{"in two writes", func(t testing.TB, r request, c net.Conn) {
 			m := frame(good(t, r))
@@ -258,23 +290,17 @@ func TestOverTCP(t *testing.T) {
 				}
 			}
 		}, residency.FailMismatch, ""},
-	} {
+	}
+}
+
+// TestOverTCP: servers that truncate over UDP and then misbehave over TCP.
+func TestOverTCP(t *testing.T) {
+	t.Parallel()
+	for _, c := range hostileOverTCP() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serveRaw(t, func(r request) [][]byte { return [][]byte{reply{tc: true}.message(t, r)} }, func(conn net.Conn) {
-				buf := make([]byte, 512)
-				n, err := conn.Read(buf)
-				if err != nil || n < 3 {
-					return
-				}
-				c.tcp(t, readRequest(t, buf[2:n], true), conn)
-			})
-			ask := quick
-			if c.failure == "" {
-				ask = patient
-			}
 			defer within(t, 10*time.Second, "the look")()
-			o := observe(t, ask(Server{Name: "fake", Addresses: []string{s.addr}}), question(host, "A", "198.51.100.0/24"))
+			o := c.look(t)
 			if o.Failure != c.failure || addresses(o) != c.want || o.Transport != "tcp" {
 				t.Errorf("failure %q addresses %q over %q (%s), want %q and %q", o.Failure, addresses(o), o.Transport, o.Detail, c.failure, c.want)
 			}
@@ -339,10 +365,9 @@ func TestLateAnswers(t *testing.T) {
 	}
 }
 
-// TestSpoofFlood: many guesses over UDP send the question over TCP.
-func TestSpoofFlood(t *testing.T) {
-	t.Parallel()
-	o := lookAt(t, func(r request) [][]byte {
+// spoofed is a look whose answer over UDP comes behind many guesses.
+func spoofed(t testing.TB) residency.Observation {
+	return lookAt(t, func(r request) [][]byte {
 		if r.tcp {
 			return [][]byte{good(t, r)}
 		}
@@ -352,44 +377,62 @@ func TestSpoofFlood(t *testing.T) {
 		}
 		return append(flood, evil(t, r))
 	}, question(host, "A", ""), nil)
+}
+
+// TestSpoofFlood: many guesses over UDP send the question over TCP.
+func TestSpoofFlood(t *testing.T) {
+	t.Parallel()
+	o := spoofed(t)
 	if addresses(o) != "192.0.2.1" || o.Transport != "tcp" || o.Exchanges[0].Failure != residency.FailMismatch {
 		t.Errorf("addresses %q over %q, first exchange %q", addresses(o), o.Transport, o.Exchanges[0].Failure)
 	}
 }
 
-// TestThousandsOfRecords: the largest messages there are cost little.
-func TestThousandsOfRecords(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		record  func(i int) string
-		n, want int
-		failure residency.Failure
-	}{
-		{"addresses", func(i int) string {
+// monster is a response of many records.
+type monster struct {
+	name    string
+	record  func(i int) string
+	n, want int
+	failure residency.Failure
+}
+
+func monsters() []monster {
+	return []monster{
+		{"4000 addresses", func(i int) string {
 			return "api.a.test 60 A " + netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
 		}, 4000, 4000, ""},
-		{"of other names", func(i int) string { return fmt.Sprintf("x%d.a.test 60 A 203.0.113.66", i) }, 2000, 0, ""},
-		{"a chain of 1000", func(i int) string {
+		{"2000 addresses of other names", func(i int) string { return fmt.Sprintf("x%d.a.test 60 A 203.0.113.66", i) }, 2000, 0, ""},
+		{"a chain of 1000 aliases", func(i int) string {
 			if i == 0 {
 				return "api.a.test 60 CNAME x1.a.test"
 			}
 			return fmt.Sprintf("x%d.a.test 60 CNAME x%d.a.test", i, i+1)
 		}, 1000, 0, residency.FailChainTooLong},
-	} {
+	}
+}
+
+// look makes one look at a server that gives the response over TCP.
+func (c *monster) look(t testing.TB) residency.Observation {
+	return lookAt(t, func(r request) [][]byte {
+		if !r.tcp {
+			return [][]byte{reply{tc: true}.message(t, r)}
+		}
+		var all []string
+		for i := range c.n {
+			all = append(all, c.record(i))
+		}
+		return [][]byte{reply{answers: all}.message(t, r)}
+	}, question(host, "A", ""), nil)
+}
+
+// TestThousandsOfRecords: the largest messages there are cost little.
+func TestThousandsOfRecords(t *testing.T) {
+	t.Parallel()
+	for _, c := range monsters() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			defer within(t, 10*time.Second, "the look")()
-			o := lookAt(t, func(r request) [][]byte {
-				if !r.tcp {
-					return [][]byte{reply{tc: true}.message(t, r)}
-				}
-				var all []string
-				for i := range c.n {
-					all = append(all, c.record(i))
-				}
-				return [][]byte{reply{answers: all}.message(t, r)}
-			}, question(host, "A", ""), func(*Server) {})
+			o := c.look(t)
 			if len(o.Addresses) != c.want || o.Failure != c.failure {
 				t.Errorf("%d addresses, failure %q (%s), want %d and %q", len(o.Addresses), o.Failure, o.Detail, c.want, c.failure)
 			}
