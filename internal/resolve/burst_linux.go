@@ -71,14 +71,25 @@ func (b *burst) some(fd uintptr) bool {
 		case errno == syscall.EINTR:
 		case errno == syscall.EAGAIN:
 			return false
-		case n > 1 && (errno == syscall.EIO || errno == syscall.EINVAL || errno == syscall.EMSGSIZE):
-			b.alike = false // this path cannot, whatever the socket says
+		case n > 1 && cannotCut(errno):
+			b.alike = false
 		default:
 			b.err = errno
 			return true
 		}
 	}
 	return true
+}
+
+// cannotCut reports whether an error says that this path cannot have messages
+// cut, whatever the socket says. Others are about earlier requests, and are told
+// once.
+func cannotCut(errno syscall.Errno) bool {
+	switch errno {
+	case syscall.EIO, syscall.EINVAL, syscall.EMSGSIZE, syscall.EOPNOTSUPP, syscall.ENOPROTOOPT:
+		return true
+	}
+	return false
 }
 
 // run returns how many of the next requests are of one length.

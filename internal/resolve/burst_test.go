@@ -144,3 +144,29 @@ func TestInbox(t *testing.T) {
 		t.Errorf("read after an error: more %v, error %v", more, in.err)
 	}
 }
+
+// TestSingleAfterLoss: after a loss on a network, bursts are not cut by the
+// system any more, and nowhere where a lost request is not sent again.
+func TestSingleAfterLoss(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		addr          string
+		tries         int
+		before, after bool
+	}{
+		{"192.0.2.53:53", 2, false, true},
+		{"192.0.2.53:53", 1, true, true},
+		{"127.0.0.1:53", 1, false, false},
+	} {
+		r := &Resolver{Servers: []Server{{Addresses: []string{c.addr}}}, Tries: c.tries}
+		e := newEngine(t.Context(), r.line(r.settings(), r.Servers[0], c.addr), newFeed(nil), false, newResults())
+		defer e.close()
+		if e.single != c.before {
+			t.Errorf("%s, tries %d: one by one is %v at first, want %v", c.addr, c.tries, e.single, c.before)
+		}
+		e.lost(time.Now())
+		if e.single != c.after {
+			t.Errorf("%s, tries %d: one by one is %v after a loss, want %v", c.addr, c.tries, e.single, c.after)
+		}
+	}
+}

@@ -89,6 +89,8 @@ type engine struct {
 	random [256]byte
 	drawn  int       // bytes of random used up; 0: none drawn yet
 	loaded []*socket // open ones with requests to be written
+	near   bool      // the server is on this machine
+	single bool      // nothing is given to the system to be cut into packets
 	idle   []*inbox  // of readers that have ended, for the next ones
 	spare  []*burst  // written
 }
@@ -149,7 +151,9 @@ func allOver(engines []*engine, handed int) bool {
 // newEngine makes the engine of one server.
 func newEngine(ctx context.Context, ln *line, asks *feed, once bool, out *results) *engine {
 	e := &engine{line: ln, ctx: ctx, asks: asks, reader: asks.join(), once: once, out: out, open: map[*socket]struct{}{}}
-	if ln.set.jitter > 0 && !once && !ln.way.near() {
+	e.near = ln.way.near()
+	e.single = !e.near && ln.set.tries < 2 // see lost
+	if ln.set.jitter > 0 && !once && !e.near {
 		e.start = time.Now().Add(rand.N(ln.set.jitter))
 	}
 	e.life, e.stop = context.WithCancel(ctx)

@@ -14,7 +14,7 @@ func (e *engine) flush() {
 		s := e.loaded[n]
 		e.loaded = e.loaded[:n]
 		out, conn, raw := s.out, s.conn, s.raw
-		s.out, out.alike = nil, s.cuts
+		s.out, out.alike = nil, s.cuts && !e.single
 		e.mu.Unlock()
 		err := out.write(conn, raw)
 		if err != nil {

@@ -25,7 +25,12 @@ func (e *engine) kept() {
 // lost makes the window smaller after a loss, at most once in a time-out (one
 // burst of losses is one sign): the server or the path has too much to do.
 // e.mu is held.
+//
+// Some network cards lose what they were to cut into packets, and say nothing.
+// So after the first loss on a network all requests go out one by one: the
+// retries of what was lost among them.
 func (e *engine) lost(now time.Time) {
+	e.single = e.single || !e.near
 	if now.Sub(e.shrunk) < e.set.timeout {
 		return
 	}
