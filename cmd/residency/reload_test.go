@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"residency/internal/config"
+)
+
+func TestReloader(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		hash, wrong := "one", error(nil)
+		demand := make(chan os.Signal, 1)
+		r := &reloader{path: path, every: 30 * time.Second, inUse: "one", demand: demand,
+			log:  slog.New(slog.NewTextHandler(&log, nil)),
+			load: func(string) (*config.Config, error) { return &config.Config{SHA256: hash}, wrong },
+		}
+		begin := time.Now()
+		time.AfterFunc(45*time.Second, func() { hash, wrong = "two", errors.New("config.toml:1:1: unknown key") })
+		time.AfterFunc(105*time.Second, func() { demand <- os.Interrupt })
+		time.AfterFunc(200*time.Second, func() { wrong = nil })
+		cfg := r.wait(t.Context())
+		if cfg == nil || cfg.SHA256 != "two" || time.Since(begin) != 210*time.Second {
+			t.Errorf("wait = %v after %v, want the second configuration after 3m30s", cfg, time.Since(begin))
+		}
+		// Seen wrong at 60 s, said again on demand at 105 s, and not at 90, 120 ...
+		if n := strings.Count(log.String(), "is wrong"); n != 2 {
+			t.Errorf("said %d times to be wrong, want 2:\n%s", n, log.String())
+		}
+		if !strings.Contains(log.String(), "in_use=one") || !strings.Contains(log.String(), "before=one") {
+			t.Errorf("log does not name the configuration in use:\n%s", log.String())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		demand <- os.Interrupt
+		if cfg := r.wait(ctx); cfg != nil {
+			t.Errorf("wait without a change = %v", cfg)
+		}
+		if !strings.Contains(log.String(), "has not changed") {
+			t.Errorf("a demand without a change is not answered:\n%s", log.String())
+		}
+	})
+}
