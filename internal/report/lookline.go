@@ -3,39 +3,63 @@ package report
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"residency/internal/residency"
 )
 
-// appendAlone appends one look as a line of JSON: looks come by the million,
-// and reflection would cost more than the look itself. raw says that the bytes
-// of every message are part of it.
-func appendAlone(b []byte, o *residency.Observation, raw bool, at *stamps) []byte {
+// lookLines writes looks as lines of JSON. Looks come by the million, and most
+// have most in common with the one before: such parts are kept as text.
+type lookLines struct {
+	at   stamps
+	asks keptPart[askedLook]
+	gets keptPart[gotLook]
+}
+
+// askedLook is who was asked for whom.
+type askedLook struct {
+	market           residency.Country
+	subnet           netip.Prefix
+	resolver, server string
+	via, transport   string
+}
+
+// gotLook is what came back, but for the answer itself.
+type gotLook struct {
+	returned         netip.Prefix
+	scope            int
+	tailoring        residency.Tailoring
+	why, rcode, nsid string
+	flags            residency.HeaderFlags
+}
+
+// keptPart is a part of a line and what it says.
+type keptPart[K comparable] struct {
+	of   K
+	text []byte
+}
+
+// append appends the part about of, which write writes.
+func (k *keptPart[K]) append(b []byte, of K, write func([]byte, *K) []byte) []byte {
+	if k.text == nil || k.of != of {
+		k.of = of
+		k.text = write(k.text[:0], &k.of)
+	}
+	return append(b, k.text...)
+}
+
+// append appends one look as a line of JSON. raw says that the bytes of every
+// message are part of it.
+func (l *lookLines) append(b []byte, o *residency.Observation, raw bool) []byte {
 	b = appendString(append(b, `{"schema":"`+LookSchema+`","name":`...), o.Endpoint.Host)
 	b = appendString(append(b, `,"type":`...), o.Type)
-	b = append(b, `,"market":`...)
-	if o.Market.Known() {
-		b = appendString(b, o.Market.String())
-	} else {
-		b = append(b, "null"...)
-	}
-	b = append(appendPrefix(append(b, `,"client_subnet":"`...), o.Subnet.Prefix), '"')
-	b = appendString(append(b, `,"resolver":`...), o.Resolver)
-	b = appendString(append(b, `,"server":`...), o.Server)
-	b = appendIf(b, "via", o.Via)
-	b = appendString(append(b, `,"transport":`...), o.Transport)
+	b = l.asks.append(b, askedLook{o.Market, o.Subnet.Prefix, o.Resolver, o.Server, o.Via, o.Transport}, appendAsked)
 	if len(o.Path) > 0 {
 		b = appendAny(append(b, `,"path":`...), o.Path)
 	}
-	b = append(appendPrefix(append(b, `,"returned":"`...), o.Returned), '"')
-	b = strconv.AppendInt(append(b, `,"scope":`...), int64(o.Scope), 10)
-	b = appendString(append(b, `,"tailoring":`...), o.Tailoring.String())
-	b = appendString(append(b, `,"tailoring_why":`...), o.TailoringWhy)
-	b = appendString(append(b, `,"rcode":`...), o.Rcode)
-	b = strconv.AppendUint(append(b, `,"flags":`...), uint64(o.Flags), 10)
-	b = appendIf(b, "nsid", o.NSID)
+	b = l.gets.append(b, gotLook{o.Returned, o.Scope, o.Tailoring, o.TailoringWhy, o.Rcode, o.NSID, o.Flags}, appendGot)
 	if len(o.Errors) > 0 {
 		b = appendAny(append(b, `,"errors":`...), o.Errors)
 	}
@@ -47,11 +71,35 @@ func appendAlone(b []byte, o *residency.Observation, raw bool, at *stamps) []byt
 	b = appendLinks(append(b, `,"chain":[`...), o.Chain)
 	b = appendAnswers(append(b, `],"addresses":[`...), o.Addresses)
 	b = appendMilliseconds(append(b, `],"rtt_ms":`...), o.RTT)
-	b = append(at.append(append(b, `,"at":"`...), o.At), '"')
+	b = append(l.at.append(append(b, `,"at":"`...), o.At), '"')
 	if raw && len(o.Exchanges) > 0 {
-		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges, at), ']')
+		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges, &l.at), ']')
 	}
 	return append(b, "}\n"...)
+}
+
+func appendAsked(b []byte, a *askedLook) []byte {
+	b = append(b, `,"market":`...)
+	if a.market.Known() {
+		b = appendString(b, a.market.String())
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(appendPrefix(append(b, `,"client_subnet":"`...), a.subnet), '"')
+	b = appendString(append(b, `,"resolver":`...), a.resolver)
+	b = appendString(append(b, `,"server":`...), a.server)
+	b = appendIf(b, "via", a.via)
+	return appendString(append(b, `,"transport":`...), a.transport)
+}
+
+func appendGot(b []byte, g *gotLook) []byte {
+	b = append(appendPrefix(append(b, `,"returned":"`...), g.returned), '"')
+	b = strconv.AppendInt(append(b, `,"scope":`...), int64(g.scope), 10)
+	b = appendString(append(b, `,"tailoring":`...), g.tailoring.String())
+	b = appendString(append(b, `,"tailoring_why":`...), g.why)
+	b = appendString(append(b, `,"rcode":`...), g.rcode)
+	b = strconv.AppendUint(append(b, `,"flags":`...), uint64(g.flags), 10)
+	return appendIf(b, "nsid", g.nsid)
 }
 
 // appendIf appends a field that is left out when it is empty.

@@ -119,14 +119,17 @@ func TestLookLine(t *testing.T) {
 		},
 		At: at, RTT: 1234567,
 	}
-	for _, o := range []residency.Observation{full, {}, {At: at.In(time.FixedZone("IST", 19800))}} {
+	other := full // in what is kept from line to line
+	other.Market, other.Returned, other.NSID = 0, netip.Prefix{}, "m2"
+	var lines lookLines
+	for _, o := range []residency.Observation{full, {}, {}, other, full, full, {At: at.In(time.FixedZone("IST", 19800))}} {
 		for _, raw := range []bool{false, true} {
 			l := Looks{raw: raw}
 			want, err := json.Marshal(l.alone(&o))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := bytes.TrimSuffix(appendAlone(nil, &o, raw, new(stamps)), []byte("\n"))
+			got := bytes.TrimSuffix(lines.append(nil, &o, raw), []byte("\n"))
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("raw %v (-want +got):\n%s", raw, diff)
 			}

@@ -18,13 +18,13 @@ const LookSchema = "residency/look/v1"
 
 // Looks writes looks as they come, or draws them together at the end.
 type Looks struct {
-	out  *bufio.Writer
-	o    Options
-	raw  bool
-	line bool // one JSON object a line
-	kept []residency.Observation
-	text []byte
-	at   stamps
+	out   *bufio.Writer
+	o     Options
+	raw   bool
+	line  bool // one JSON object a line
+	kept  []residency.Observation
+	text  []byte
+	lines lookLines
 }
 
 // NewLooks returns a writer of looks in a format: table or ndjson. With raw the
@@ -46,7 +46,7 @@ func (l *Looks) Write(o *residency.Observation) error {
 		l.kept = append(l.kept, kept)
 		return nil
 	}
-	l.text = appendAlone(l.text[:0], o, l.raw, &l.at)
+	l.text = l.lines.append(l.text[:0], o, l.raw)
 	_, err := l.out.Write(l.text)
 	return err
 }
