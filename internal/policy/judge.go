@@ -28,11 +28,12 @@ type Facts struct {
 	// on and did not when they were asked before the run. Their answers are
 	// about no market, and could have been.
 	Degraded []string
+
+	Memory
 }
 
-// Judge returns the cell of one claim for the endpoint and market of f. It
-// judges one run by itself: the window and the confirmation over several runs
-// need a memory.
+// Judge returns the cell of one claim for the endpoint and market of f, over
+// the window of f's memory; without one it judges one run by itself.
 //
 // An endpoint that is an address has no needs, so all of none are met: the cell
 // is inside or outside by where that address is.
@@ -42,9 +43,13 @@ func Judge(c residency.Claim, f Facts) residency.Cell {
 	cell.Coverage = s.coverage
 	cell.Addresses = placeAll(c, f, s)
 
+	retired := s.retired()
+	if s.facts.Before != nil && (retired || s.released(cell)) {
+		s.facts.Before = nil
+	}
 	verdict(&cell, c, s)
-	if f.Endpoint.RetiredAt(f.At) && (len(cell.Addresses) == 0 && s.gone() || f.Endpoint.Address.IsValid()) {
-		cell.Counts = false // an address that nobody asked for cannot be seen again
+	if retired {
+		cell.Counts = false
 	}
 	addHints(&cell, s)
 	slices.Sort(cell.Reasons)
@@ -56,10 +61,7 @@ func Judge(c residency.Claim, f Facts) residency.Cell {
 func placeAll(c residency.Claim, f Facts, s *sight) []residency.JudgedAddress {
 	list := make([]residency.JudgedAddress, 0, len(s.shown))
 	for addr, seen := range s.shown {
-		loc, ok := f.Locations[addr]
-		if !ok {
-			loc = residency.Location{Address: addr}
-		}
+		loc := s.location(addr)
 		p := Place(c, f.Endpoint.Role, f.Market.Code, loc)
 		a := residency.JudgedAddress{
 			Address: addr, Side: p.Side, Grade: p.Grade, Reasons: p.Reasons,
@@ -101,7 +103,7 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 			cell.Suspected = cell.Suspected.Union(s.shown[a.Address].suspected)
 		}
 	}
-	if len(outside) > 0 && judgeOutside(cell, t, s, outside) {
+	if judgeOutside(cell, c, t, s, outside) || judgeHeld(cell, s) {
 		return
 	}
 	for _, a := range unclear {
@@ -126,20 +128,31 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 // judgeOutside decides whether the outside addresses are enough for the
 // verdict. Answers that may depend on who asks count fully only when resolvers
 // of two operators gave an outside address, else they are one source's word.
-func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.JudgedAddress) bool {
-	witnesses := s.witnesses(outside)
-	for _, a := range outside {
-		g := a.Grade
-		if !s.shown[a.Address].tailored && witnesses < 2 {
-			g = min(g, residency.Asserted)
-		}
-		cell.Grade = max(cell.Grade, g)
+// What is enough must have been seen in enough runs, too.
+func judgeOutside(cell *residency.Cell, c residency.Claim, t terms, s *sight, outside []residency.JudgedAddress) bool {
+	if len(outside) == 0 {
+		return false
 	}
-	if cell.Grade < t.floor {
-		cell.Grade = residency.GradeNone
-		cell.Reasons = append(cell.Reasons, residency.ReasonBelowGrade, residency.ReasonNotTailored)
+	witnesses := s.witnesses(outside)
+	var enough []residency.JudgedAddress
+	for _, a := range outside {
+		if !s.shown[a.Address].tailored && witnesses < 2 {
+			a.Grade = min(a.Grade, residency.Asserted)
+		}
+		if a.Grade >= t.floor {
+			enough = append(enough, a)
+		}
+	}
+	why := []residency.Reason{residency.ReasonBelowGrade, residency.ReasonNotTailored}
+	if len(enough) > 0 {
+		if cell.Grade, cell.Confirm = s.confirm(c, enough); cell.Grade == residency.GradeNone {
+			why = []residency.Reason{residency.ReasonUnconfirmed}
+		}
+	}
+	if cell.Grade == residency.GradeNone {
+		cell.Reasons = append(cell.Reasons, why...)
 		for _, a := range outside {
-			cell.Suspected = cell.Suspected.Union(s.located(a.Address))
+			cell.Suspected = cell.Suspected.Union(s.location(a.Address).Countries)
 		}
 		return false
 	}
@@ -149,6 +162,7 @@ func judgeOutside(cell *residency.Cell, t terms, s *sight, outside []residency.J
 	for _, a := range outside {
 		cell.Reasons = append(cell.Reasons, a.Reasons...)
 	}
+	cell.LastOutside, cell.ClearFrom = s.unseenSince(enough)
 	return true
 }
 

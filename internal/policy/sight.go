@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"residency/internal/residency"
 )
@@ -13,7 +14,8 @@ type need struct {
 	typ    string
 }
 
-// shown is what the looks of one cell say about one address.
+// shown is what the looks of one cell, in this run and in the window before it,
+// say about one address.
 type shown struct {
 	tailoring residency.Tailoring // the strongest look that showed it
 	resolvers map[string]bool     // all that showed it
@@ -21,6 +23,8 @@ type shown struct {
 	tailored  bool                // at least one such look was specific, global or from a resolver that stands there
 	witnesses map[string]bool     // whose looks about the market showed it, by operator
 	suspected residency.Countries
+	now       bool  // a look of this run about the market showed it
+	past      []int // indexes of those of Facts.Past with such a look, rising
 }
 
 // meeting is how a need was met.
@@ -29,18 +33,22 @@ type meeting struct {
 	witnesses map[string]bool // whose looks met it, by operator
 }
 
-// sight is a summary of the looks of one cell.
+// thisRun stands for the run under way where others are indexes of Facts.Past.
+const thisRun = -1
+
+// sight is a summary of the looks of one cell, over the window.
 type sight struct {
 	facts    Facts
 	coverage residency.Coverage
 	shown    map[netip.Addr]*shown
-	needs    map[need]*meeting // nil value: not met
-	nxdomain int
+	needs    map[need]*meeting  // nil value: not met
+	heard    map[need]time.Time // when a need was last met, or the name last said not to exist
+	nxdomain int                // looks of this run
 }
 
 // survey summarises the looks of f.
 func survey(f Facts) *sight {
-	s := &sight{facts: f, shown: map[netip.Addr]*shown{}, needs: map[need]*meeting{}}
+	s := &sight{facts: f, shown: map[netip.Addr]*shown{}, needs: map[need]*meeting{}, heard: map[need]time.Time{}}
 	for _, typ := range f.Types {
 		if len(f.Market.Subnets) == 0 {
 			s.needs[need{typ: typ}] = nil
@@ -51,10 +59,16 @@ func survey(f Facts) *sight {
 	}
 	if a := f.Endpoint.Address; a.IsValid() {
 		// An endpoint that is an address: every user is sent to it.
-		s.shown[a] = &shown{tailoring: residency.TailoringGlobal, ofMarket: true, tailored: true}
+		s.shown[a] = &shown{tailoring: residency.TailoringGlobal, ofMarket: true, tailored: true, now: true}
 	}
-	for _, o := range f.Looks {
-		s.add(o)
+	for i := range f.Past {
+		for j := range f.Past[i].Looks {
+			s.add(&f.Past[i].Looks[j], i, f.Past[i].Last)
+		}
+	}
+	for i := range f.Looks {
+		s.count(&f.Looks[i])
+		s.add(&f.Looks[i], thisRun, f.At)
 	}
 	s.coverage.Needs = len(s.needs)
 	for _, m := range s.needs {
@@ -65,8 +79,8 @@ func survey(f Facts) *sight {
 	return s
 }
 
-// add takes one look into the summary.
-func (s *sight) add(o residency.Observation) {
+// count takes a look of this run into the coverage.
+func (s *sight) count(o *residency.Observation) {
 	s.coverage.Looks++
 	if !o.Answered() {
 		s.coverage.Failed++
@@ -74,12 +88,20 @@ func (s *sight) add(o residency.Observation) {
 			s.nxdomain++
 		}
 	}
-	ofMarket, strong := o.OfMarket(), isTailored(o)
 	if o.Meets() {
 		s.coverage.Counted++
 	}
-	if k := (need{o.Subnet.Prefix, o.Type}); o.Meets() {
-		if m, wanted := s.needs[k]; wanted {
+}
+
+// add takes one look into the summary: of this run, or of one of Facts.Past.
+func (s *sight) add(o *residency.Observation, run int, at time.Time) {
+	ofMarket, strong := o.OfMarket(), isTailored(o)
+	k := need{o.Subnet.Prefix, o.Type}
+	if m, wanted := s.needs[k]; wanted {
+		if before, ok := s.heard[k]; (o.Meets() || o.Failure == residency.FailNXDomain) && (!ok || at.After(before)) {
+			s.heard[k] = at
+		}
+		if o.Meets() {
 			if m == nil {
 				m = &meeting{witnesses: map[string]bool{}}
 				s.needs[k] = m
@@ -88,11 +110,11 @@ func (s *sight) add(o residency.Observation) {
 			m.witnesses[o.Witness()] = true
 		}
 	}
-	for _, a := range o.Addresses {
-		sh := s.shown[a.Address]
+	for i := range o.Addresses {
+		sh := s.shown[o.Addresses[i].Address]
 		if sh == nil {
 			sh = &shown{resolvers: map[string]bool{}, witnesses: map[string]bool{}}
-			s.shown[a.Address] = sh
+			s.shown[o.Addresses[i].Address] = sh
 		}
 		sh.tailoring = max(sh.tailoring, o.Tailoring)
 		sh.resolvers[o.Resolver] = true
@@ -100,12 +122,24 @@ func (s *sight) add(o residency.Observation) {
 			sh.ofMarket = true
 			sh.tailored = sh.tailored || strong
 			sh.witnesses[o.Witness()] = true
+			sh.seen(run)
 		}
 	}
 }
 
+// seen notes that a run showed the address to the market. The runs come in
+// order, this one last.
+func (sh *shown) seen(run int) {
+	switch n := len(sh.past); {
+	case run == thisRun:
+		sh.now = true
+	case n == 0 || sh.past[n-1] != run:
+		sh.past = append(sh.past, run)
+	}
+}
+
 // isTailored reports whether a look's answer cannot depend on who asked.
-func isTailored(o residency.Observation) bool {
+func isTailored(o *residency.Observation) bool {
 	return o.FromMarket() || o.Tailoring >= residency.TailoringGlobal
 }
 
@@ -119,9 +153,18 @@ func (s *sight) anyOfMarket() bool {
 	return false
 }
 
-// located returns where an address can be.
-func (s *sight) located(addr netip.Addr) residency.Countries {
-	return s.facts.Locations[addr].Countries
+// location returns where an address is by the newest word on it: that of this
+// run, else that of the latest one that showed it.
+func (s *sight) location(addr netip.Addr) residency.Location {
+	if loc, ok := s.facts.Locations[addr]; ok {
+		return loc
+	}
+	for _, p := range slices.Backward(s.facts.Past) {
+		if loc, ok := p.Locations[addr]; ok {
+			return loc
+		}
+	}
+	return residency.Location{Address: addr}
 }
 
 // unmet returns why needs were not met: the failures of their looks, or that
@@ -133,7 +176,8 @@ func (s *sight) unmet() []residency.Reason {
 			continue
 		}
 		asked := false
-		for _, o := range s.facts.Looks {
+		for i := range s.facts.Looks {
+			o := &s.facts.Looks[i]
 			if o.Subnet.Prefix != k.subnet || o.Type != k.typ {
 				continue
 			}
@@ -164,43 +208,69 @@ func (s *sight) unmet() []residency.Reason {
 //
 // Record types that are no need (HTTPS) can add an address, and their silence
 // is no sign: many servers do not know them.
+//
+// It is the resolvers of this run that are held to it. What one of them said
+// earlier in the window still counts; the silence of one that is not asked any
+// more does not.
 func (s *sight) silent() []residency.Reason {
-	type key struct{ resolver, typ, zone string }
-	answered := map[key]bool{}
+	answered, met := map[spoke]bool{}, map[string]bool{}
+	for i := range s.facts.Past {
+		hear(s.facts.Past[i].Looks, answered, met)
+	}
+	hear(s.facts.Looks, answered, met)
 	counts := map[string]bool{}  // resolver: true when it counts or may
 	reached := map[string]bool{} // resolver: by delegation
-	for _, o := range s.facts.Looks {
+	for i := range s.facts.Looks {
+		o := &s.facts.Looks[i]
 		reached[o.Resolver] = reached[o.Resolver] || len(o.Path) > 0
 		if o.Answered() {
-			answered[key{o.Resolver, o.Type, ""}] = true
-			for _, d := range o.Path {
-				answered[key{o.Resolver, o.Type, d.Zone}] = true
-			}
 			counts[o.Resolver] = counts[o.Resolver] || o.Meets()
 		}
 	}
 	var why []residency.Reason
-	for _, o := range s.facts.Looks {
+	for i := range s.facts.Looks {
+		o := &s.facts.Looks[i]
 		if !slices.Contains(s.facts.Types, o.Type) {
 			if o.Failure != "" && o.OfMarket() && led(o) {
 				why = append(why, failureOf(o)) // clients are sent on to where nothing was seen
 			}
 			continue
 		}
-		if slices.Contains(s.facts.Degraded, o.Resolver) && !counts[o.Resolver] {
+		if slices.Contains(s.facts.Degraded, o.Resolver) && !met[o.Resolver] {
 			why = append(why, residency.ReasonNotTailored)
 			continue
 		}
-		may, spoke := counts[o.Resolver]
-		heard := answered[key{o.Resolver, o.Type, ""}]
+		may, said := counts[o.Resolver]
+		heard := answered[spoke{o.Resolver, o.Type, ""}]
 		if reached[o.Resolver] && !o.Answered() {
-			heard = len(o.Path) > 0 && answered[key{o.Resolver, o.Type, o.Path[len(o.Path)-1].Zone}]
+			heard = len(o.Path) > 0 && answered[spoke{o.Resolver, o.Type, o.Path[len(o.Path)-1].Zone}]
 		}
-		if !heard && (may || !spoke) {
+		if !heard && (may || !said) {
 			why = append(why, failureOf(o))
 		}
 	}
 	return why
+}
+
+// spoke is what a resolver answered: looks of a type, and by delegation those
+// that led through a zone.
+type spoke struct{ resolver, typ, zone string }
+
+// hear notes what was answered, and whose answers met a need.
+func hear(looks []residency.Observation, answered map[spoke]bool, met map[string]bool) {
+	for i := range looks {
+		o := &looks[i]
+		if !o.Answered() {
+			continue
+		}
+		answered[spoke{o.Resolver, o.Type, ""}] = true
+		for _, d := range o.Path {
+			answered[spoke{o.Resolver, o.Type, d.Zone}] = true
+		}
+		if o.Meets() {
+			met[o.Resolver] = true
+		}
+	}
 }
 
 // witnesses counts the operators whose looks about the market showed one of
@@ -215,15 +285,12 @@ func (s *sight) witnesses(list []residency.JudgedAddress) int {
 	return len(seen)
 }
 
-// gone reports whether every need was answered, if only by the word that the
-// name does not exist. Otherwise the name may be there and nobody said so.
-func (s *sight) gone() bool {
-	for k, m := range s.needs {
-		heard := m != nil
-		for _, o := range s.facts.Looks {
-			heard = heard || o.Subnet.Prefix == k.subnet && o.Type == k.typ && o.Failure == residency.FailNXDomain
-		}
-		if !heard {
+// heardSince reports whether every need was answered after the given time, or
+// at it, if only by the word that the name does not exist. Otherwise the name
+// may be there and nobody said so.
+func (s *sight) heardSince(from time.Time) bool {
+	for k := range s.needs {
+		if at, ok := s.heard[k]; !ok || at.Before(from) {
 			return false
 		}
 	}
@@ -242,12 +309,12 @@ func (s *sight) thin() bool {
 }
 
 // led reports whether a look found a record of its own type that led on.
-func led(o residency.Observation) bool {
+func led(o *residency.Observation) bool {
 	return slices.ContainsFunc(o.Chain, func(l residency.Link) bool { return l.Type == o.Type })
 }
 
 // failureOf returns a look's failure as a reason.
-func failureOf(o residency.Observation) residency.Reason {
+func failureOf(o *residency.Observation) residency.Reason {
 	if o.Failure != "" {
 		return residency.Reason(o.Failure)
 	}
