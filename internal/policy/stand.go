@@ -18,48 +18,77 @@ import (
 // carries a waiver (Waive), the standing takes no notice of it; Effective is
 // the standing of the cells without one.
 func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]residency.Location, at time.Time) residency.ClaimStanding {
-	s := residency.ClaimStanding{Claim: c}
-	markets := map[residency.Country]bool{}
-	outside := map[residency.Country]bool{}
-	waivers := map[string]bool{}
-	var all, told tally
-	for _, cell := range cells {
-		s.Coverage = s.Coverage.Add(cell.Coverage)
-		if !cell.Counts {
-			s.Counts.NotCounted++
-			continue
-		}
-		all.add(cell)
-		markets[cell.Market] = true
-		answers(&s, cell)
-		if cell.Waiver != "" {
-			s.Counts.Waived++
-			waivers[cell.Waiver] = true
-		} else {
-			told.add(cell)
-		}
-		switch cell.Verdict {
-		case residency.Inside:
-			s.Counts.Inside++
-		case residency.Outside:
-			s.Counts.Outside++
-			outside[cell.Market] = true
-			s.Where = s.Where.Union(outsideCountries(cell, locations))
-		case residency.NotMeasured:
-			s.Counts.NotMeasured++
-		default:
-			s.Counts.Undetermined++
-		}
+	t := NewTally(c)
+	for i := range cells {
+		t.Add(&cells[i], locations)
 	}
-	s.Unseen = largest(cells, func(c residency.Cell) *float64 { return c.Pool.Unseen })
-	s.OutsideBound = largest(cells, func(c residency.Cell) *float64 { return c.Pool.OutsideBound })
-	s.Markets = len(markets)
-	s.Outside = sortedKeys(outside)
-	s.Waived = sortedKeys(waivers)
-	s.Untold = told.counting - told.inside - told.outside
-	s.Standing = all.standing(c, at)
-	s.Effective = told.standing(c, at)
-	if told.counting == 0 && all.counting > 0 {
+	return t.Stand(at)
+}
+
+// Tally makes the standing of a claim of its cells one by one, so that not all
+// of them need be there at a time. Use NewTally.
+type Tally struct {
+	s            residency.ClaimStanding
+	markets      map[residency.Country]bool
+	outside      map[residency.Country]bool
+	waivers      map[string]bool
+	all, told    tally
+	unseen       largest
+	outsideBound largest
+}
+
+// NewTally returns the tally of a claim without cells.
+func NewTally(c residency.Claim) *Tally {
+	return &Tally{
+		s: residency.ClaimStanding{Claim: c}, waivers: map[string]bool{},
+		markets: map[residency.Country]bool{}, outside: map[residency.Country]bool{},
+	}
+}
+
+// Add takes in one cell of the claim, with the locations of its addresses.
+func (t *Tally) Add(cell *residency.Cell, locations map[netip.Addr]residency.Location) {
+	s := &t.s
+	s.Coverage = s.Coverage.Add(cell.Coverage)
+	if !cell.Counts {
+		s.Counts.NotCounted++
+		return
+	}
+	t.all.add(cell)
+	t.markets[cell.Market] = true
+	answers(s, cell)
+	t.unseen.add(cell.Pool.Unseen)
+	t.outsideBound.add(cell.Pool.OutsideBound)
+	if cell.Waiver != "" {
+		s.Counts.Waived++
+		t.waivers[cell.Waiver] = true
+	} else {
+		t.told.add(cell)
+	}
+	switch cell.Verdict {
+	case residency.Inside:
+		s.Counts.Inside++
+	case residency.Outside:
+		s.Counts.Outside++
+		t.outside[cell.Market] = true
+		s.Where = s.Where.Union(outsideCountries(cell, locations))
+	case residency.NotMeasured:
+		s.Counts.NotMeasured++
+	default:
+		s.Counts.Undetermined++
+	}
+}
+
+// Stand returns the standing of the claim at a time by the cells added so far.
+func (t *Tally) Stand(at time.Time) residency.ClaimStanding {
+	s := t.s
+	s.Unseen, s.OutsideBound = t.unseen.figure(), t.outsideBound.figure()
+	s.Markets = len(t.markets)
+	s.Outside = sortedKeys(t.outside)
+	s.Waived = sortedKeys(t.waivers)
+	s.Untold = t.told.counting - t.told.inside - t.told.outside
+	s.Standing = t.all.standing(s.Claim, at)
+	s.Effective = t.told.standing(s.Claim, at)
+	if t.told.counting == 0 && t.all.counting > 0 {
 		s.Effective = residency.Holding // everything is excepted, and somebody answers for it
 	}
 	return s
@@ -68,7 +97,7 @@ func Stand(c residency.Claim, cells []residency.Cell, locations map[netip.Addr]r
 // tally is what a standing is made from.
 type tally struct{ counting, inside, outside int }
 
-func (n *tally) add(c residency.Cell) {
+func (n *tally) add(c *residency.Cell) {
 	n.counting++
 	switch c.Verdict {
 	case residency.Inside:
@@ -91,7 +120,7 @@ func (n tally) standing(c residency.Claim, at time.Time) residency.Standing {
 }
 
 // answers counts how often the addresses of a cell were answered.
-func answers(s *residency.ClaimStanding, cell residency.Cell) {
+func answers(s *residency.ClaimStanding, cell *residency.Cell) {
 	for _, a := range cell.Addresses {
 		if !a.Counts {
 			continue
@@ -104,27 +133,31 @@ func answers(s *residency.ClaimStanding, cell residency.Cell) {
 	}
 }
 
-// largest returns the largest figure of the counting cells, nil unless every
-// one of them has it: what is not known of one is not known of the claim.
-func largest(cells []residency.Cell, figure func(residency.Cell) *float64) *float64 {
-	var most *float64
-	for _, c := range cells {
-		if !c.Counts {
-			continue
-		}
-		f := figure(c)
-		if f == nil {
-			return nil
-		}
-		if most == nil || *f > *most {
-			most = f
-		}
+// largest is the largest of a figure over counting cells. What is not known of
+// one is not known of the claim.
+type largest struct {
+	most    *float64
+	unknown bool
+}
+
+func (l *largest) add(f *float64) {
+	switch {
+	case f == nil:
+		l.unknown = true
+	case l.most == nil || *f > *l.most:
+		l.most = f
 	}
-	return most
+}
+
+func (l *largest) figure() *float64 {
+	if l.unknown {
+		return nil
+	}
+	return l.most
 }
 
 // outsideCountries returns where the outside addresses of a cell can be.
-func outsideCountries(cell residency.Cell, locations map[netip.Addr]residency.Location) residency.Countries {
+func outsideCountries(cell *residency.Cell, locations map[netip.Addr]residency.Location) residency.Countries {
 	var s residency.Countries
 	for _, a := range cell.Addresses {
 		if a.Side == residency.SideOutside && a.Counts {
