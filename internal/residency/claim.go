@@ -25,6 +25,19 @@ func (k ClaimKind) String() string {
 // MarshalText writes "claim" or "policy".
 func (k ClaimKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText reads "claim" or "policy".
+func (k *ClaimKind) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case KindPromise.String():
+		*k = KindPromise
+	case KindPolicy.String():
+		*k = KindPolicy
+	default:
+		return fmt.Errorf("%q is no kind of claim", text)
+	}
+	return nil
+}
+
 // Claim is a vendor's promise about where the data of the users of some
 // markets goes, or a policy of the same shape.
 type Claim struct {

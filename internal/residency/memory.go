@@ -131,3 +131,14 @@ type Record struct {
 	// alone, so a memory keeps every body of a record, by HashOf(Body).
 	Body []byte `json:"body"`
 }
+
+// ClaimState is what is remembered of a claim as a whole: how it stands, and
+// since when.
+type ClaimState struct {
+	Claim       string // id
+	Standing    Standing
+	Since       time.Time // the run from which on it has stood so
+	BrokenSince time.Time // zero unless broken
+	LastOutside time.Time // zero: nothing was ever seen outside
+	Seq         int64     // the run that judged it last
+}
