@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 
 	"residency/internal/residency"
@@ -21,13 +23,26 @@ func newValidator(anchors []dnssec.Anchor) func(resolve.Fetch) resolve.Validator
 	}
 }
 
+// readAnchors reads a file with keys to begin at.
+func readAnchors(path string) ([]dnssec.Anchor, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	anchors, err := dnssec.ReadAnchors(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return anchors, nil
+}
+
 // validator gives the validator's verdicts as nouns.
 type validator struct{ v *dnssec.Validator }
 
 // Validate implements resolve.Validator.
 func (d validator) Validate(ctx context.Context, response []byte, name string, rtype uint16) residency.DNSSEC {
 	got := d.v.Validate(ctx, response, name, rtype)
-	out := residency.DNSSEC{State: residency.DNSSECState(got.State), Why: string(got.Why), Text: got.Why.Sentence()}
+	out := residency.DNSSEC{State: residency.DNSSECState(got.State), Why: string(got.Why), Text: got.Why.Sentence(), Proof: got.Proof}
 	for _, s := range got.Chain {
 		out.Steps = append(out.Steps, residency.DNSSECStep{
 			Name: withoutDot(s.Name), Type: s.Type, Zone: withoutDot(s.Zone),

@@ -81,6 +81,13 @@ func serversOf(cfg *config.Config, s config.Server) ([]resolve.Server, error) {
 		PassesSubnets: s.PassesSubnets, Authoritative: s.Authoritative, StandsIn: s.StandsIn,
 		Rate: float64(s.Rate), InFlight: s.InFlight, Iterative: iterative(s.Iterative),
 	}
+	if s.TrustAnchors != "" {
+		anchors, err := readAnchors(s.TrustAnchors)
+		if err != nil {
+			return nil, err
+		}
+		one.NewValidator = newValidator(anchors)
+	}
 	if s.System {
 		var err error
 		if one.Addresses, err = systemServers("/etc/resolv.conf"); err != nil {

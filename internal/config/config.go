@@ -142,6 +142,7 @@ type Server struct {
 	Operator      string   // who runs it; "": what its address or name says
 	PassesSubnets bool
 	Authoritative bool
+	TrustAnchors  string // file with keys of the root that it answers for; "": those of the internet's root
 	StandsIn      []residency.Country
 	System        bool       // the resolvers of this machine
 	Iterative     *Iterative // all servers that are found from the root; nil: not

@@ -44,6 +44,7 @@ func serverTable() *table {
 		{name: "passes_subnets", kind: kFlag, doc: "True if it passes client subnets (RFC 7871) on to the vendor's servers.", alias: []string{"ecs"}},
 		{name: "authoritative", kind: kFlag, doc: "True if it is a vendor's own name server."},
 		{name: "stands_in", kind: kTexts, doc: "Markets in which the server stands, so that its answers are meant for them."},
+		{name: "trust_anchors", kind: kText, doc: "With dnssec = \"validate\": file with the keys to begin at, as DS or DNSKEY records, one a line: those of a root of your own, or of zones that only this server knows. Relative to this file. Default the keys of the internet's root, which the program carries.", alias: []string{"anchors", "trust_anchor", "trust_anchor_file"}},
 		{name: "system", kind: kFlag, doc: "True for the resolvers of this machine, in place of addresses."},
 	}, iterativeKeys()...)}
 }

@@ -97,6 +97,12 @@ func (a *assembly) server(s section, names, addrs map[string]pos) Server {
 	if s.has("stands_in") {
 		srv.StandsIn = a.marketList(s, "stands_in")
 	}
+	if v := s.value("trust_anchors"); v != nil {
+		srv.TrustAnchors = beside(v.pos.src.shown, v.text)
+		if !a.cfg.Resolve.Validate {
+			s.wrong("trust_anchors", "nothing is held against these keys", `add dnssec = "validate" to [resolve], or leave the key out`)
+		}
+	}
 	v := s.value("addresses")
 	switch {
 	case srv.Iterative != nil:

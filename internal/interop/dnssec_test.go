@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ type verdicts struct{ *dnssec.Validator }
 
 func (v verdicts) Validate(ctx context.Context, response []byte, name string, rtype uint16) residency.DNSSEC {
 	got := v.Validator.Validate(ctx, response, name, rtype)
-	return residency.DNSSEC{State: residency.DNSSECState(got.State), Why: string(got.Why)}
+	return residency.DNSSEC{State: residency.DNSSECState(got.State), Why: string(got.Why), Proof: got.Proof}
 }
 
 // TestValidateOverKnot: what Knot signs is found to be secure: answers, both
@@ -59,8 +60,29 @@ func TestValidateOverKnot(t *testing.T) {
 		r.Observe(t.Context(), []residency.Question{question}, func(o residency.Observation) {
 			if o.DNSSEC == nil || o.DNSSEC.State != tt.state || o.DNSSEC.Why != tt.why || o.Failure != tt.failure {
 				t.Errorf("%s: %+v, failure %q (%s); want %s %s, failure %q", tt.host, o.DNSSEC, o.Failure, o.Detail, tt.state, tt.why, tt.failure)
+				return
 			}
+			redo(t, o, tt.anchor)
 		})
+	}
+}
+
+// redo validates a look again from the bytes that it keeps, and asks nobody.
+func redo(t *testing.T, o residency.Observation, anchor dnssec.Anchor) {
+	t.Helper()
+	v := &dnssec.Validator{Anchors: []dnssec.Anchor{anchor}, Fetch: func(_ context.Context, name string, rtype uint16) (residency.Exchange, error) {
+		for _, x := range o.DNSSEC.Proof {
+			var req, resp dns.Msg
+			if req.Unpack(x.Request) == nil && resp.Unpack(x.Response) == nil && req.Id == resp.Id &&
+				req.Question[0].Name == name && req.Question[0].Qtype == rtype {
+				return x, nil
+			}
+		}
+		return residency.Exchange{}, errors.New("not kept")
+	}}
+	last := o.Exchanges[len(o.Exchanges)-1]
+	if got := v.Validate(t.Context(), last.Response, dns.Fqdn(last.Name), dns.TypeA); string(got.State) != string(o.DNSSEC.State) || string(got.Why) != o.DNSSEC.Why {
+		t.Errorf("%s: redone %s %s, want %s %s", o.Endpoint.Host, got.State, got.Why, o.DNSSEC.State, o.DNSSEC.Why)
 	}
 }
 

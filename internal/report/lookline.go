@@ -75,6 +75,9 @@ func (l *lookLines) append(b []byte, o *residency.Observation, raw bool) []byte 
 	if raw && len(o.Exchanges) > 0 {
 		b = append(appendExchanges(append(b, `,"exchanges":[`...), o.Exchanges, &l.at), ']')
 	}
+	if raw && o.DNSSEC != nil && len(o.DNSSEC.Proof) > 0 {
+		b = append(appendExchanges(append(b, `,"keys":[`...), o.DNSSEC.Proof, &l.at), ']')
+	}
 	return append(b, "}\n"...)
 }
 

@@ -40,6 +40,7 @@ type jsonAlone struct {
 	RTT          float64                   `json:"rtt_ms"`
 	At           time.Time                 `json:"at"`
 	Exchanges    []jsonExchange            `json:"exchanges,omitempty"`
+	Keys         []jsonExchange            `json:"keys,omitempty"` // behind the verdict on signatures
 }
 
 type jsonAnswer struct {
@@ -83,13 +84,21 @@ func (l *Looks) alone(o *residency.Observation) jsonAlone {
 	if !l.raw {
 		return a
 	}
-	for _, x := range o.Exchanges {
-		a.Exchanges = append(a.Exchanges, jsonExchange{
+	a.Exchanges = jsonExchanges(o.Exchanges)
+	if o.DNSSEC != nil {
+		a.Keys = jsonExchanges(o.DNSSEC.Proof)
+	}
+	return a
+}
+
+func jsonExchanges(from []residency.Exchange) (list []jsonExchange) {
+	for _, x := range from {
+		list = append(list, jsonExchange{
 			Server: x.Server, Transport: x.Transport, Name: x.Name, Request: x.Request, Response: x.Response,
 			Failure: x.Failure, RTT: milliseconds(x.RTT), At: x.At,
 		})
 	}
-	return a
+	return list
 }
 
 // TestLookLine: the line of a look says what its JSON form says, in its order.
@@ -107,8 +116,9 @@ func TestLookLine(t *testing.T) {
 		Returned: netip.MustParsePrefix("203.0.113.0/24"), Scope: 20, Tailoring: residency.TailoringSpecific, TailoringWhy: "é \x01",
 		Rcode: "NOERROR", Flags: residency.FlagAD | residency.FlagRA, NSID: "m1",
 		Errors: []residency.ExtendedError{{Code: 15, Name: "Blocked", Text: "by order"}}, Failure: residency.FailIntercepted, Detail: "why",
-		DNSSEC: &residency.DNSSEC{State: residency.DNSSECBogus, Why: "expired", Steps: []residency.DNSSECStep{{Name: ".", Type: "DNSKEY", KeyTag: 7}}},
-		Chain:  []residency.Link{{Owner: "a", Type: "CNAME", Target: "b", TTL: 1}, {Owner: "b", Type: "DNAME", Target: "c", TTL: 4294967295}},
+		DNSSEC: &residency.DNSSEC{State: residency.DNSSECBogus, Why: "expired", Steps: []residency.DNSSECStep{{Name: ".", Type: "DNSKEY", KeyTag: 7}},
+			Proof: []residency.Exchange{{Server: "s", Transport: "udp", Name: ".", Request: []byte{7}, Response: []byte{8}, At: at, RTT: time.Second}}},
+		Chain: []residency.Link{{Owner: "a", Type: "CNAME", Target: "b", TTL: 1}, {Owner: "b", Type: "DNAME", Target: "c", TTL: 4294967295}},
 		Addresses: []residency.Answer{
 			{Address: netip.MustParseAddr("2001:db8::1"), TTL: 60, Owner: "c"},
 			{Address: netip.MustParseAddr("192.0.2.1"), Owner: "c", Hint: true, DNS64: netip.MustParseAddr("64:ff9b::c000:201")},

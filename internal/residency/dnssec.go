@@ -11,6 +11,11 @@ type DNSSEC struct {
 	// Steps is how the verdict came about, from the root down: the links of
 	// the chain of trust, and the records judged with them.
 	Steps []DNSSECStep `json:"steps,omitempty"`
+
+	// Proof is every request for the keys behind the steps, and its response,
+	// so that the verdict can be found again from the bytes alone. Keys that
+	// were remembered from an earlier look have the exchange of that time.
+	Proof []Exchange `json:"-"`
 }
 
 // DNSSECState is a verdict on signatures (RFC 4035 section 4.3).

@@ -1,6 +1,7 @@
 package residency
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -116,6 +117,11 @@ type Exchange struct {
 	Failure   Failure
 	At        time.Time
 	RTT       time.Duration
+}
+
+// Same reports whether x and y are one exchange.
+func (x Exchange) Same(y Exchange) bool {
+	return x.Server == y.Server && x.Transport == y.Transport && x.Name == y.Name && x.At.Equal(y.At) && bytes.Equal(x.Request, y.Request)
 }
 
 // Answered reports whether the look gave an answer: NOERROR, with or without

@@ -43,10 +43,19 @@ func appendRaw(w *canon, o *Observation) {
 	w.str("detail", o.Detail)
 	w.time("at", o.At)
 	w.num("rtt_ns", int64(o.RTT))
-	w.key("exchanges")
+	appendExchanges(w, "exchanges", o.Exchanges)
+	if o.DNSSEC != nil && len(o.DNSSEC.Proof) > 0 {
+		appendExchanges(w, "keys", o.DNSSEC.Proof)
+	}
+	w.shut('}')
+}
+
+// appendExchanges writes requests and their responses under a key.
+func appendExchanges(w *canon, key string, list []Exchange) {
+	w.key(key)
 	w.open('[')
-	for i := range o.Exchanges {
-		x := &o.Exchanges[i]
+	for i := range list {
+		x := &list[i]
 		w.sep()
 		w.open('{')
 		w.str("server", x.Server)
@@ -60,7 +69,6 @@ func appendRaw(w *canon, o *Observation) {
 		w.shut('}')
 	}
 	w.shut(']')
-	w.shut('}')
 }
 
 // The forms in which packets are read.
@@ -83,6 +91,7 @@ type (
 		At        time.Time      `json:"at"`
 		RTT       time.Duration  `json:"rtt_ns"`
 		Exchanges []exchangeJSON `json:"exchanges"`
+		Keys      []exchangeJSON `json:"keys"` // behind the verdict on signatures
 	}
 	exchangeJSON struct {
 		Server    string        `json:"server"`
@@ -115,6 +124,12 @@ func ParsePackets(data []byte, e Endpoint) ([]Observation, error) {
 		}
 		for _, x := range l.Exchanges {
 			o.Exchanges = append(o.Exchanges, Exchange(x))
+		}
+		for _, x := range l.Keys {
+			if o.DNSSEC == nil {
+				o.DNSSEC = &DNSSEC{} // its verdict is in the sight
+			}
+			o.DNSSEC.Proof = append(o.DNSSEC.Proof, Exchange(x))
 		}
 		looks = append(looks, o)
 	}

@@ -153,7 +153,7 @@ func (r *Resolver) iteration(i int, set *settings) *iteration {
 		it = newIteration(set, r.Servers[i])
 		it.lineTo = r.lineTo(set, r.Servers[i])
 		if set.newValidator != nil {
-			it.validator = set.newValidator(it.fetch)
+			it.validator = r.Servers[i].validatorMaker(set)(it.fetch)
 		}
 		r.iterations[i] = it
 	}

@@ -70,6 +70,10 @@ type Server struct {
 	// are put to every server.
 	Only, Except []residency.Country
 
+	// NewValidator makes what validates its responses, with anchors of its own;
+	// nil for Resolver.NewValidator. Without that nothing is validated.
+	NewValidator func(fetch Fetch) Validator
+
 	// Rate is how many queries per second it gets: 0 means Resolver.Rate, less
 	// than 0 no limit. Servers of one Name share one budget.
 	Rate float64

@@ -20,10 +20,11 @@ type Validator interface {
 }
 
 // Fetch asks for one record set of a chain of trust, DS or DNSKEY, and returns
-// the response in wire form. ctx must be that of a Validate.
-type Fetch func(ctx context.Context, name string, rtype uint16) ([]byte, error)
+// the exchange that brought it. ctx must be that of a Validate.
+type Fetch func(ctx context.Context, name string, rtype uint16) (residency.Exchange, error)
 
-// maxSteps bounds the chain kept of one look; one response has a few steps.
+// maxSteps bounds the chain kept of one look, and the exchanges behind it; one
+// response has a few steps.
 const maxSteps = 64
 
 // judged is a response that a look rests on, and what it was found to be. The
@@ -49,11 +50,11 @@ type inquiry struct {
 type inquiryKey struct{}
 
 // fails notes why something could not be fetched.
-func fails(ctx context.Context, f residency.Failure, why string) error {
+func fails(ctx context.Context, x residency.Exchange, f residency.Failure, why string) (residency.Exchange, error) {
 	if i, ok := ctx.Value(inquiryKey{}).(*inquiry); ok {
 		i.failure, i.why = f, why
 	}
-	return errors.New(why)
+	return x, errors.New(why)
 }
 
 // isOfChain reports whether records of the type are part of chains of trust.
@@ -104,6 +105,11 @@ func (l *look) validate(ctx, run context.Context, w *walk) {
 		for _, step := range u.got.Steps {
 			if len(sum.Steps) < maxSteps && !slices.Contains(sum.Steps, step) {
 				sum.Steps = append(sum.Steps, step)
+			}
+		}
+		for _, x := range u.got.Proof {
+			if len(sum.Proof) < maxSteps && !slices.ContainsFunc(sum.Proof, x.Same) {
+				sum.Proof = append(sum.Proof, x)
 			}
 		}
 		if sum.State == residency.DNSSECBogus {
@@ -171,10 +177,23 @@ func (r *Resolver) validator(i int, ln *line) Validator {
 	m := r.remember()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.validators[ln.key] == nil {
-		m.validators[ln.key] = ln.set.newValidator(fetch)
+	key := ln.key
+	if ln.server.NewValidator != nil {
+		key += " as " + ln.server.Name
 	}
-	return m.validators[ln.key]
+	if m.validators[key] == nil {
+		m.validators[key] = ln.server.validatorMaker(ln.set)(fetch)
+	}
+	return m.validators[key]
+}
+
+// validatorMaker returns what makes the server's validator: its own, which has
+// other anchors, or that of all.
+func (s Server) validatorMaker(set *settings) func(Fetch) Validator {
+	if s.NewValidator != nil {
+		return s.NewValidator
+	}
+	return set.newValidator
 }
 
 // askedForChain returns the index of the server that is asked for the chains of
@@ -192,17 +211,17 @@ func (r *Resolver) askedForChain(i int) int {
 
 // fetch is the Fetch of a configured server. Like the further queries of a look
 // it does not wait for its turn, and is paid for by the looks after it.
-func (ln *line) fetch(ctx context.Context, name string, rtype uint16) ([]byte, error) {
+func (ln *line) fetch(ctx context.Context, name string, rtype uint16) (residency.Exchange, error) {
 	q, err := newQuery(canonical(name), rtype, asking{
 		recurse: !ln.server.Authoritative, edns: true, secure: true, unchecked: true,
 		udpSize: ln.set.udpSize, mix: ln.set.mixCase,
 	})
 	if err != nil {
-		return nil, fails(ctx, residency.FailFormerr, err.Error())
+		return fails(ctx, residency.Exchange{}, residency.FailFormerr, err.Error())
 	}
 	what := dns.TypeToString[rtype] + " of " + plainName(q.name) + " at " + ln.way.text
 	if len(ln.way.targets) == 0 || ln.way.err != nil {
-		return nil, fails(ctx, residency.FailUnreachable, what+": the server has no address to ask")
+		return fails(ctx, residency.Exchange{}, residency.FailUnreachable, what+": the server has no address to ask")
 	}
 	var best try
 	for range ln.set.tries {
@@ -213,9 +232,9 @@ func (ln *line) fetch(ctx context.Context, name string, rtype uint16) ([]byte, e
 		}
 		if t.resp != nil {
 			if f, why := rcodeFailure(t.resp.rcode); t.resp.rcode != dns.RcodeSuccess && t.resp.rcode != dns.RcodeNameError {
-				return nil, fails(ctx, f, what+": "+why+besides(t.resp.errors))
+				return fails(ctx, t.Exchange, f, what+": "+why+besides(t.resp.errors))
 			}
-			return t.Response, nil
+			return t.Exchange, nil
 		}
 		if best.Failure == "" || best.Failure == residency.FailTimeout {
 			best = t
@@ -225,18 +244,18 @@ func (ln *line) fetch(ctx context.Context, name string, rtype uint16) ([]byte, e
 		}
 	}
 	if best.Failure == residency.FailBudget || best.Failure == residency.FailCancelled || best.Failure == residency.FailTimeout {
-		return nil, fails(ctx, residency.FailTimeout, what+": no answer came in time") // judge sees whether the run ended
+		return fails(ctx, best.Exchange, residency.FailTimeout, what+": no answer came in time") // judge sees whether the run ended
 	}
-	return nil, fails(ctx, best.Failure, fmt.Sprintf("%s: %v", what, best.cause))
+	return fails(ctx, best.Exchange, best.Failure, fmt.Sprintf("%s: %v", what, best.cause))
 }
 
 // fetch is the Fetch of iterative mode. A DS record belongs to the zone above
 // its name, so that zone's servers are asked for it (RFC 4035 section 3.1.4.1).
 // What it asks counts as part of the look.
-func (it *iteration) fetch(ctx context.Context, name string, rtype uint16) ([]byte, error) {
+func (it *iteration) fetch(ctx context.Context, name string, rtype uint16) (residency.Exchange, error) {
 	i, ok := ctx.Value(inquiryKey{}).(*inquiry)
 	if !ok || i.walk == nil {
-		return nil, errors.New("fetch " + name + ": outside of a look")
+		return residency.Exchange{}, errors.New("fetch " + name + ": outside of a look")
 	}
 	w, at := i.walk, canonical(name)
 	holder := at
@@ -246,20 +265,24 @@ func (it *iteration) fetch(ctx context.Context, name string, rtype uint16) ([]by
 	what := dns.TypeToString[rtype] + " of " + plainName(at) + ": "
 	c, bad := w.zoneOf(holder, nil)
 	if bad != nil {
-		return nil, fails(ctx, bad.failure, what+bad.why)
+		return fails(ctx, residency.Exchange{}, bad.failure, what+bad.why)
 	}
 	_, r, s, _, bad := w.askAny(c, at, rtype, nil)
+	var x residency.Exchange
+	if len(r.tried) > 0 {
+		x = r.tried[len(r.tried)-1]
+	}
 	switch {
 	case bad != nil:
-		return nil, fails(ctx, bad.failure, what+bad.why)
+		return fails(ctx, x, bad.failure, what+bad.why)
 	case s == refers:
-		return nil, fails(ctx, residency.FailLame, what+"the server refers to the zone below, which does not have it")
+		return fails(ctx, x, residency.FailLame, what+"the server refers to the zone below, which does not have it")
 	}
-	return r.tried[len(r.tried)-1].Response, nil
+	return x, nil
 }
 
 // fetchAlone is fetch for the looks of another server.
-func (it *iteration) fetchAlone(ctx context.Context, name string, rtype uint16) ([]byte, error) {
+func (it *iteration) fetchAlone(ctx context.Context, name string, rtype uint16) (residency.Exchange, error) {
 	w := newWalk(it, ctx)
 	defer w.stop()
 	i, ok := ctx.Value(inquiryKey{}).(*inquiry)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 // fuzzWorld is the usual internet with keys that are the same in each process.
@@ -86,12 +88,12 @@ func FuzzLinks(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		v := in.validator(t)
-		v.Fetch = func(_ context.Context, name string, qtype uint16) ([]byte, error) {
+		v.Fetch = func(_ context.Context, name string, qtype uint16) (residency.Exchange, error) {
 			var m dns.Msg
 			if m.Unpack(raw) == nil && len(m.Question) == 1 && m.Question[0].Name == name && m.Question[0].Qtype == qtype {
-				return raw, nil
+				return residency.Exchange{Response: raw}, nil
 			}
-			return in.raw(t, name, qtype), nil
+			return residency.Exchange{Response: in.raw(t, name, qtype)}, nil
 		}
 		if got := v.Validate(context.Background(), answer, "www.bank.test.", dns.TypeA); got.State.Usable() {
 			t.Errorf("a forged answer is %s (%s)", got.State, got.Why)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 // This file is a small signed internet: zones made and signed when a test
@@ -469,17 +471,17 @@ func (in *internet) raw(t testing.TB, name string, qtype uint16) []byte {
 }
 
 // fetch is the Fetch of a validator on this internet.
-func (in *internet) fetch(t testing.TB) func(context.Context, string, uint16) ([]byte, error) {
-	return func(ctx context.Context, name string, qtype uint16) ([]byte, error) {
+func (in *internet) fetch(t testing.TB) func(context.Context, string, uint16) (residency.Exchange, error) {
+	return func(ctx context.Context, name string, qtype uint16) (residency.Exchange, error) {
 		in.mu.Lock()
 		in.asked++
 		in.mu.Unlock()
 		if in.fail != nil {
 			if err := in.fail(dns.Question{Name: name, Qtype: qtype}); err != nil {
-				return nil, err
+				return residency.Exchange{}, err
 			}
 		}
-		return in.raw(t, name, qtype), ctx.Err()
+		return residency.Exchange{Name: name, Response: in.raw(t, name, qtype)}, ctx.Err()
 	}
 }
 

@@ -1,6 +1,10 @@
 package dnssec
 
-import "time"
+import (
+	"time"
+
+	"residency/internal/residency"
+)
 
 // State is the verdict on a response (RFC 4035 section 4.3).
 type State string
@@ -115,6 +119,11 @@ type Result struct {
 	// saying "ask elsewhere". The verdict is then about the aliases alone, the
 	// response for Rest needs its own, and "no such data" is not proven.
 	Rest string `json:"rest,omitempty"`
+
+	// Proof is every request for the links in Chain and its response, so that
+	// the verdict can be found again. Links remembered from an earlier call have
+	// those of that call.
+	Proof []residency.Exchange `json:"-"`
 
 	Work Work `json:"work"`
 }

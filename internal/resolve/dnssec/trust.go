@@ -2,9 +2,12 @@ package dnssec
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 // kind is what a link says about its name.
@@ -26,7 +29,8 @@ type link struct {
 	why   Why
 	keys  *zoneKeys // of the zone that begins here, if signed
 	steps []Step
-	until time.Time // zero: not to be remembered
+	proof []residency.Exchange // what was asked to know it
+	until time.Time            // zero: not to be remembered
 }
 
 // trust is where a way down ended.
@@ -54,6 +58,7 @@ func (v *Validator) descend(ctx context.Context, w *work, target string) trust {
 			for _, s := range l.steps {
 				w.note(s)
 			}
+			w.proof = append(w.proof, l.proof...)
 		}
 		switch l.kind {
 		case signed:
@@ -134,7 +139,7 @@ func (v *Validator) lead(ctx context.Context, w *work, name string, above *zoneK
 	l = v.findOut(ctx, w, name, above)
 	if w.over {
 		// Our own budget ran out: that says nothing about the zone.
-		l = &link{kind: broken, why: WhyLimit}
+		l = &link{kind: broken, why: WhyLimit, proof: l.proof}
 	}
 	return l
 }
@@ -163,11 +168,13 @@ func (v *Validator) remember(w *work, name string, l *link) {
 // findOut asks, and bounds for how long the link may be remembered.
 func (v *Validator) findOut(ctx context.Context, w *work, name string, above *zoneKeys) *link {
 	var l *link
+	before := len(w.got)
 	if above == nil {
 		l = v.prime(ctx, w, name)
 	} else {
 		l = v.below(ctx, w, name, above)
 	}
+	l.proof = slices.Clone(w.got[before:])
 	limit := w.now.Add(w.limits.MaxTTL)
 	switch {
 	case l.kind == unknown:

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"residency/internal/residency"
 )
 
 // Validator validates responses. The zero value has no anchors: everything is
@@ -14,12 +16,12 @@ import (
 // from several goroutines at once, and remembers validated keys between calls;
 // goroutines that need the same link at the same time share one fetch.
 type Validator struct {
-	// Fetch returns the wire form of a response for name, type and class IN,
+	// Fetch returns a response for name, type and class IN, with its request,
 	// asked with the DO bit (RFC 3225) and the CD bit (RFC 4035 section 3.2.2)
 	// set, over TCP where UDP truncates. An error makes what depends on it
 	// indeterminate. It is called for DS and DNSKEY only. A DS question is for
 	// the parent's servers when no recursive resolver is asked.
-	Fetch func(ctx context.Context, name string, qtype uint16) ([]byte, error)
+	Fetch func(ctx context.Context, name string, qtype uint16) (residency.Exchange, error)
 
 	Anchors []Anchor         // usually RootAnchors()
 	Now     func() time.Time // nil: time.Now
@@ -101,7 +103,7 @@ func (v *Validator) Validate(ctx context.Context, raw []byte, qname string, qtyp
 		return Result{State: Indeterminate, Why: WhyRcode}
 	}
 	got := v.follow(ctx, w, m, name, qtype)
-	got.Chain, got.Work = w.chain, w.spent
+	got.Chain, got.Proof, got.Work = w.chain, w.proof, w.spent
 	return got
 }
 
@@ -114,7 +116,9 @@ type work struct {
 	over   bool // a limit was hit: nothing from here on is proof of anything
 
 	chain []Step
-	shown map[string]bool // names whose links are in the chain
+	proof []residency.Exchange // of the links in the chain
+	got   []residency.Exchange // what this call fetched itself
+	shown map[string]bool      // names whose links are in the chain
 	known map[gathering]*proof
 }
 
@@ -146,11 +150,14 @@ func (w *work) fetch(ctx context.Context, name string, qtype uint16) (*message, 
 	if w.v.Fetch == nil {
 		return nil, errors.New("no way to fetch")
 	}
-	raw, err := w.v.Fetch(ctx, name, qtype)
+	x, err := w.v.Fetch(ctx, name, qtype)
+	if x.Request != nil || x.Response != nil {
+		w.got = append(w.got, x)
+	}
 	if err != nil {
 		return nil, err
 	}
-	m, err := parse(raw, name, qtype)
+	m, err := parse(x.Response, name, qtype)
 	if err != nil {
 		return nil, err
 	}
