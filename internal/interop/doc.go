@@ -2,9 +2,10 @@
 // resolver asks Knot DNS, whose geoip module answers by client subnet, directly
 // and through Unbound over every transport it has and dnsdist over HTTPS; and
 // the lab's servers are asked by BIND's dig. A codec of our own that misreads
-// the RFC at both ends would pass every test but these. Two tests run the whole
-// program in network namespaces: with an HTTP proxy as the only way out, and
-// with IPv6 only.
+// the RFC at both ends would pass every test but these. Our iterative mode and
+// Unbound begin at the same three servers, signed by Knot from the root down, and
+// must find the same. Two tests run the whole program in network namespaces: with
+// an HTTP proxy as the only way out, and with IPv6 only.
 //
 // It has no code of its own. The tests need the programs knotd, unbound,
 // dnsdist, dig and ip, the last as root; where they are missing the tests are

@@ -67,6 +67,17 @@ func StartAll(t testing.TB, hosts ...Host) []*Server {
 	}
 }
 
+// StartAt starts a Knot DNS for each host on one port until the test ends: for a
+// network namespace of the test's own, where every port is free.
+func StartAt(t testing.TB, port int, hosts ...Host) []*Server {
+	t.Helper()
+	list, err := startOn(t, find(t, "knotd"), port, hosts)
+	if err != nil {
+		t.Fatalf("start knotd: %v", err)
+	}
+	return list
+}
+
 // startOn starts a Knot DNS for each host on the port.
 func startOn(t testing.TB, program string, port int, hosts []Host) (list []*Server, err error) {
 	t.Helper()
