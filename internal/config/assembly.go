@@ -46,6 +46,7 @@ func (a *assembly) assemble() {
 	a.positions(main)
 	a.geo(main.section("geo"))
 	a.alert(main.section("alert"))
+	a.store(main)
 	a.daemon(main.section("web"), main.section("log"))
 	a.enough()
 }

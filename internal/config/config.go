@@ -31,6 +31,7 @@ type Config struct {
 	Positions    []Position // [[vantage]], in file order
 	Geo          Geo
 	Alert        Alert
+	Store        Store
 	Web          Web
 	Log          Log
 

@@ -97,6 +97,7 @@ func rootTable() *table {
 		{name: "vantage", kind: kTables, of: vantageTable(), main: true, doc: "A place from which delays to addresses are measured, with its coordinates.", alias: []string{"vantages"}},
 		{name: "geo", kind: kTable, of: geoTable(), main: true, doc: "What to know about where an address is."},
 		{name: "alert", kind: kTable, of: alertTable(), main: true, doc: "Who is told.", alias: []string{"alerts", "alerting"}},
+		{name: "store", kind: kTable, of: storeTable(), main: true, doc: "Where is remembered what was seen. Without it, each run is judged by itself.", alias: []string{"memory", "database"}},
 		{name: "web", kind: kTable, of: webTable(), main: true, doc: "What `residency watch` serves over HTTP."},
 		{name: "log", kind: kTable, of: logTable(), main: true, doc: "How `residency watch` writes its log.", alias: []string{"logging"}},
 	}}
