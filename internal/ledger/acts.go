@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"residency/internal/residency"
+)
+
+// KeyChange is the body of the record "key": the log is signed with Key from
+// here on, after the next checkpoint of Former, if there is one.
+type KeyChange struct {
+	Schema string `json:"schema"`
+	Key    string `json:"key"`
+	Former string `json:"former,omitempty"`
+}
+
+const keySchema = "residency/key/v1"
+
+// Pruned is what verification wants to know of the body of the record
+// "pruned": which runs no longer have their rounds, looks and packets. Their
+// leaves and tree hashes stay for ever.
+type Pruned struct {
+	First int64 `json:"first"` // number of the first run
+	Last  int64 `json:"last"`  // number of the last one
+}
+
+// acts is what the records of a log say about the log itself.
+type acts struct {
+	keys    []keyAct
+	pruned  []Pruned
+	givenUp []gapAct
+	records int64
+	runs    int64
+}
+
+type (
+	keyAct struct {
+		leaf int64
+		key  Public
+	}
+	gapAct struct {
+		leaf int64
+		by   string
+		Gap
+	}
+)
+
+// recordStart is how every leaf of a record begins.
+const recordStart = `{"schema":"` + recordSchema + `",`
+
+// note takes in what a leaf says about the log.
+func (a *acts) note(index int64, e Entry) error {
+	if e.Run != nil {
+		a.runs++
+		return nil
+	}
+	a.records++
+	var err error
+	switch r := e.Record; r.Kind {
+	case "key":
+		var c KeyChange
+		if err = json.Unmarshal(r.Body, &c); err == nil {
+			var key Public
+			if key, err = ParsePublic(c.Key); err == nil {
+				a.keys = append(a.keys, keyAct{index, key})
+			}
+		}
+	case "pruned":
+		var p Pruned
+		if err = json.Unmarshal(r.Body, &p); err == nil {
+			a.pruned = append(a.pruned, p)
+		}
+	case "restored":
+		var g Gap
+		if err = json.Unmarshal(r.Body, &g); err == nil && g.Schema == gapSchema {
+			a.givenUp = append(a.givenUp, gapAct{index, r.By, g})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read record %q: %w", e.Record.Kind, err)
+	}
+	return nil
+}
+
+// wasPruned reports whether a run's rounds were deleted by policy.
+func (a *acts) wasPruned(seq int64) bool {
+	for _, p := range a.pruned {
+		if p.First <= seq && seq <= p.Last {
+			return true
+		}
+	}
+	return false
+}
+
+// gap returns the record that gives a checkpoint up, or nil.
+func (a *acts) gap(cp residency.Checkpoint) *gapAct {
+	for i, g := range a.givenUp {
+		for _, t := range g.GivenUp {
+			if t.Size == cp.Size && t.Root == cp.Root {
+				return &a.givenUp[i]
+			}
+		}
+	}
+	return nil
+}
+
+// logActs returns what leaves of the log say about its keys and gaps. It reads
+// all of the leaves, and opens only the records of those.
+func logActs(ctx context.Context, log Log, from, to int64) (*acts, error) {
+	a := &acts{}
+	index := from
+	for leaf, err := range log.Leaves(ctx, from, to) {
+		if err != nil {
+			return nil, fmt.Errorf("read leaf %d: %w", index, err)
+		}
+		kind, isRecord := strings.CutPrefix(string(leaf[:min(len(leaf), 80)]), recordStart)
+		if isRecord && (strings.HasPrefix(kind, `"kind":"key"`) || strings.HasPrefix(kind, `"kind":"restored"`)) {
+			e, err := ParseLeaf(leaf)
+			if err == nil {
+				err = a.note(index, e)
+			}
+			if err != nil {
+				return nil, tampered(index, "the record of a key or a gap", err, "leaf")
+			}
+		}
+		index++
+	}
+	return a, nil
+}

@@ -1,0 +1,127 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"residency/internal/residency"
+)
+
+// RoundProof shows that a round is part of a run: the path from the round's
+// leaf to the root that the run's own leaf holds (RFC 6962 section 2.1.1).
+type RoundProof struct {
+	Index int64            `json:"index"` // of the round in its run
+	Path  []residency.Hash `json:"path"`
+}
+
+// ProveRound proves the round of an endpoint. The rounds are all those of the
+// run, in the order of their endpoints.
+func ProveRound(rounds []residency.RoundSeal, endpoint string) (RoundProof, error) {
+	i, ok := slices.BinarySearchFunc(rounds, residency.RoundSeal{Endpoint: endpoint}, byEndpoint)
+	if !ok {
+		return RoundProof{}, fmt.Errorf("prove round: the run has none of %q", endpoint)
+	}
+	hashes := make([]tlog.Hash, len(rounds))
+	var buf []byte
+	for k, r := range rounds {
+		buf = appendRound(append(buf[:0], 0), r)
+		hashes[k] = sha256.Sum256(buf)
+	}
+	return RoundProof{Index: int64(i), Path: auditPath(hashes, i)}, nil
+}
+
+// auditPath returns the path of leaf i, from the leaf upwards.
+func auditPath(hashes []tlog.Hash, i int) []residency.Hash {
+	if len(hashes) <= 1 {
+		return nil
+	}
+	k := 1
+	for 2*k < len(hashes) {
+		k *= 2
+	}
+	if i < k {
+		return append(auditPath(hashes[:k], i), rootOf(hashes[k:]))
+	}
+	return append(auditPath(hashes[k:], i-k), rootOf(hashes[:k]))
+}
+
+func rootOf(hashes []tlog.Hash) residency.Hash {
+	var t rootBuilder
+	for _, h := range hashes {
+		t.add(h)
+	}
+	return t.root()
+}
+
+// Check reports whether the proof shows that the round is part of the run.
+func (p RoundProof) Check(run RunEntry, r residency.RoundSeal) error {
+	path := make(tlog.RecordProof, len(p.Path))
+	for i, h := range p.Path {
+		path[i] = tlog.Hash(h)
+	}
+	if err := checkPath(path, run.Rounds, tlog.Hash(run.Root), p.Index, tlog.RecordHash(RoundLeaf(r))); err != nil {
+		return fmt.Errorf("check round of %q in run %d: %w", r.Endpoint, run.Seq, err)
+	}
+	return nil
+}
+
+// checkPath is tlog.CheckRecord for sizes and indexes from outside.
+func checkPath(path tlog.RecordProof, size int64, root tlog.Hash, index int64, leaf tlog.Hash) error {
+	if index < 0 || index >= size {
+		return fmt.Errorf("no leaf %d in a tree of %d", index, size)
+	}
+	return tlog.CheckRecord(path, size, root, index, leaf)
+}
+
+// Inclusion returns the path from a leaf to the root of the first size leaves.
+func Inclusion(ctx context.Context, log Log, index, size int64) ([]residency.Hash, error) {
+	if index < 0 || index >= size {
+		return nil, fmt.Errorf("prove leaf: no leaf %d in a tree of %d", index, size)
+	}
+	path, err := tlog.ProveRecord(size, index, hashesOf(ctx, log))
+	if err != nil {
+		return nil, fmt.Errorf("prove leaf %d: %w", index, err)
+	}
+	return hashList(path), nil
+}
+
+// CheckInclusion reports whether the path shows that the leaf is the index-th
+// of the tree that the checkpoint states.
+func CheckInclusion(cp residency.Checkpoint, index int64, leaf []byte, path []residency.Hash) error {
+	list := make(tlog.RecordProof, len(path))
+	for i, h := range path {
+		list[i] = tlog.Hash(h)
+	}
+	if err := checkPath(list, cp.Size, tlog.Hash(cp.Root), index, tlog.RecordHash(leaf)); err != nil {
+		return fmt.Errorf("check leaf %d: %w", index, err)
+	}
+	return nil
+}
+
+// Consistency returns the proof that a log of one size grew out of a smaller
+// one (RFC 6962 section 2.1.2).
+func Consistency(ctx context.Context, log Log, smaller, size int64) ([]residency.Hash, error) {
+	if smaller < 0 || smaller > size {
+		return nil, fmt.Errorf("prove growth: a tree of %d does not grow out of one of %d", size, smaller)
+	}
+	if smaller == 0 || smaller == size {
+		return nil, nil // nothing to show
+	}
+	path, err := tlog.ProveTree(size, smaller, hashesOf(ctx, log))
+	if err != nil {
+		return nil, fmt.Errorf("prove growth from %d to %d: %w", smaller, size, err)
+	}
+	return hashList(path), nil
+}
+
+func hashList[L ~[]tlog.Hash](list L) []residency.Hash {
+	out := make([]residency.Hash, len(list))
+	for i, h := range list {
+		out[i] = residency.Hash(h)
+	}
+	return out
+}
