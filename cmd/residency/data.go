@@ -154,10 +154,11 @@ func readWhole(r dataset.Remote, path string) (residency.Dataset, error) {
 // listRow is one data set of data list.
 type listRow struct {
 	residency.Dataset
-	From string `json:"from"` // embedded, updated, file
-	Days int    `json:"age_days"`
-	Used bool   `json:"used"`
-	Why  string `json:"why,omitempty"` // it is not used
+	Built *time.Time `json:"built"`    // null as age_days
+	From  string     `json:"from"`     // embedded, updated, file
+	Days  *int       `json:"age_days"` // null: nobody says of when it is
+	Used  bool       `json:"used"`
+	Why   string     `json:"why,omitempty"` // it is not used
 }
 
 func newDataList(e *env, f *dataFlags) *cobra.Command {
@@ -202,7 +203,12 @@ func listData(ctx context.Context, e *env, g config.Geo, format string) error {
 		case strings.HasPrefix(d.File, e.dataDir(g)):
 			from = "updated"
 		}
-		rows = append(rows, listRow{d, from, int(now.Sub(d.Built).Hours() / 24), used, why})
+		row := listRow{Dataset: d, From: from, Used: used, Why: why}
+		if !d.Built.IsZero() {
+			days := int(now.Sub(d.Built).Hours() / 24)
+			row.Built, row.Days = &d.Built, &days
+		}
+		rows = append(rows, row)
 	}
 	for _, d := range ev.datasetsAt(now, g.MaxAge) {
 		add(d, true, "")
@@ -239,7 +245,11 @@ func printRows(e *env, rows []listRow, format string) error {
 		if r.Records > 0 {
 			records = strconv.Itoa(r.Records)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%dd\t%s\t%s\t%.12s\t%s\n", r.Name, r.Lineage, r.Class, r.Built.Format(time.DateOnly), r.Days, records, state, r.SHA256, cmp.Or(r.Licence, "not known"))
+		age := "-"
+		if r.Days != nil {
+			age = fmt.Sprintf("%dd", *r.Days)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.12s\t%s\n", r.Name, r.Lineage, r.Class, dayOf(r.Dataset), age, records, state, r.SHA256, cmp.Or(r.Licence, "not known"))
 	}
 	return w.Flush()
 }

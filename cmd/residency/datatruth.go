@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,12 +47,12 @@ func runDataTruth(ctx context.Context, e *env, args []string) error {
 		if !ok {
 			return misused("%q is not PROVIDER=FILE; providers: %s", arg, strings.Join(prefix.Providers(), ", "))
 		}
-		list, err := prefix.Open(file, provider)
+		list, err := prefix.Open(file, provider, time.Time{})
 		if err != nil {
 			return failed(err)
 		}
 		d := list.Dataset()
-		fmt.Fprintf(out, "# %s: %s of %s, SHA-256 %s\n", provider, d.Name, d.Built.Format("2006-01-02"), d.SHA256)
+		fmt.Fprintf(out, "# %s: %s of %s, SHA-256 %s\n", provider, d.Name, dayOf(d), d.SHA256)
 		for _, row := range truthOf(list, provider, func(a netip.Addr) bool {
 			return shared.locator.Locate(a, e.now()).Veto != ""
 		}) {

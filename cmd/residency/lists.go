@@ -15,9 +15,9 @@ import (
 // configuration names.
 func (ev *evidence) openLists(cfg config.Geo) []source {
 	var list []source
-	open := func(files []config.DataFile, open func(string) (*prefix.Source, error), failed *[]string) {
+	open := func(files []config.DataFile, open func(string, time.Time) (*prefix.Source, error), failed *[]string) {
 		for _, f := range files {
-			s, err := open(f.File)
+			s, err := open(f.File, madeOn(f.Built))
 			if err != nil {
 				*failed = append(*failed, fmt.Sprintf("%s: %v", f.Written, err))
 				continue
@@ -27,7 +27,8 @@ func (ev *evidence) openLists(cfg config.Geo) []source {
 	}
 	open(cfg.Geofeeds, prefix.OpenGeofeed, &ev.missing)
 	open(cfg.Anycast, prefix.OpenAnycast, &ev.missing)
-	open(cfg.Registries, prefix.OpenRegistry, &ev.silent) // it could not have disagreed: a registry has no voice
+	// A registry could not have disagreed: it has no voice, and so no age.
+	open(cfg.Registries, func(path string, _ time.Time) (*prefix.Source, error) { return prefix.OpenRegistry(path) }, &ev.silent)
 	return list
 }
 
@@ -94,10 +95,4 @@ func badLines(l *prefix.Source) []string {
 	}
 	return []string{fmt.Sprintf("%s: %s cannot be used as written, first line %d: %s",
 		l.Dataset().Name, residency.Plural(len(bad), "line"), bad[0].Line, bad[0].Why)}
-}
-
-// dated reports whether the age of a data set means anything: what has no voice
-// cannot be too old to speak, and a correction has a last day instead.
-func dated(d residency.Dataset) bool {
-	return d.Class != residency.ClassCorrection && d.Class != residency.ClassRegistry
 }

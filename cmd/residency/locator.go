@@ -126,7 +126,7 @@ func (ev *evidence) openFiles(cfg config.Geo) []source {
 		list = append(list, s)
 	}
 	for _, r := range cfg.ProviderRanges {
-		s, err := prefix.Open(r.File, r.Provider)
+		s, err := prefix.Open(r.File, r.Provider, madeOn(r.Built))
 		if err != nil {
 			ev.missing = append(ev.missing, fmt.Sprintf("%s: %v", r.Written, err))
 			continue
@@ -168,18 +168,6 @@ func openEmbedded() ([]source, error) {
 	return list, nil
 }
 
-// datasetsAt returns the data sets with what is too old at the time marked.
-func (ev *evidence) datasetsAt(at time.Time, maxAge time.Duration) []residency.Dataset {
-	if maxAge <= 0 {
-		maxAge = geo.DefaultMaxAge
-	}
-	list := slices.Clone(ev.datasets)
-	for i := range list {
-		list[i].Stale = dated(list[i]) && at.Sub(list[i].Built) > maxAge
-	}
-	return list
-}
-
 // notices says which sources are missing and which data is old.
 func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	list := slices.Clone(ev.copies)
@@ -189,44 +177,8 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	if n := len(ev.missing); n > 0 {
 		list = append(list, residency.Plural(n, "configured source")+" of location data could not be opened and could have disagreed, so nothing can be said to be inside")
 	}
-	maxAge := cfg.MaxAge
-	if maxAge <= 0 {
-		maxAge = geo.DefaultMaxAge
-	}
-	var old, stale, blind []string
-	for _, d := range ev.datasets {
-		if !dated(d) {
-			continue
-		}
-		age := at.Sub(d.Built)
-		item := fmt.Sprintf("%s (%s, %d days)", d.Name, d.Built.Format(time.DateOnly), int(age.Hours()/24))
-		switch {
-		case age > maxAge && (d.Class == residency.ClassEdge || d.Class == residency.ClassAnycast):
-			blind = append(blind, item)
-		case age > maxAge:
-			stale = append(stale, item)
-		case cfg.WarnAge > 0 && age > cfg.WarnAge:
-			old = append(old, item)
-		}
-	}
-	if len(stale) > 0 {
-		list = append(list, "location data too old to say that anything is inside, so it is not counted: "+strings.Join(stale, ", "))
-	}
-	if len(blind) > 0 {
-		list = append(list, "networks that are in many places at once are known by old lists, so newer ones may pass for one place: "+strings.Join(blind, ", ")+". \"residency data update\" renews them")
-	}
-	if len(old) > 0 {
-		list = append(list, "location data that is getting old: "+firstOf(old)+". \"residency data update\" renews it")
-	}
+	list = append(list, ageLines(ev.datasets, at, cfg)...)
 	return append(list, ev.unusedLines(at)...)
-}
-
-// firstOf names the first of a list and counts the others.
-func firstOf(list []string) string {
-	if len(list) < 3 {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", list[0], len(list)-1)
 }
 
 // settle gives every market its client subnets: the configured ones, or chosen

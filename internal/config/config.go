@@ -187,16 +187,18 @@ type Database struct {
 
 // ProviderRanges is a provider's own list of its regions. It need not exist.
 type ProviderRanges struct {
-	File     string // to open
-	Written  string // as the file has it
-	Provider string // one of RangeProviders
+	File     string         // to open
+	Written  string         // as the file has it
+	Provider string         // one of RangeProviders
+	Built    residency.Date // of when it is, if it does not tell; zero: not given
 	Where    string
 }
 
 // DataFile is a file that says something about addresses. It need not exist.
 type DataFile struct {
-	File    string // to open
-	Written string // as the file has it
+	File    string         // to open
+	Written string         // as the file has it
+	Built   residency.Date // of when it is, if it does not tell; zero: not given
 	Where   string
 }
 

@@ -19,7 +19,7 @@ func (a *assembly) evidence(s section, g *Geo, seen map[string]pos) {
 		g.Registries = append(g.Registries, DataFile{File: a.dataFile(t, seen), Written: t.text("file"), Where: t.n.pos.where()})
 	}
 	for _, t := range s.sections("anycast") {
-		g.Anycast = append(g.Anycast, DataFile{File: a.dataFile(t, seen), Written: t.text("file"), Where: t.n.pos.where()})
+		g.Anycast = append(g.Anycast, DataFile{File: a.dataFile(t, seen), Written: t.text("file"), Built: t.date("built"), Where: t.n.pos.where()})
 	}
 	known := map[string]pos{}
 	for _, t := range s.sections("correction") {
@@ -34,9 +34,9 @@ func (a *assembly) dataFiles(s section, seen map[string]pos) []DataFile {
 	if v == nil {
 		return nil
 	}
-	where := s.n.pos.where()
+	where, built := s.n.pos.where(), s.date("built")
 	if !strings.ContainsAny(v.text, "*?[") {
-		return []DataFile{{File: a.dataFile(s, seen), Written: v.text, Where: where}}
+		return []DataFile{{File: a.dataFile(s, seen), Written: v.text, Built: built, Where: where}}
 	}
 	pattern := beside(v.pos.src.shown, v.text)
 	paths, err := a.files.glob(pattern)
@@ -47,7 +47,7 @@ func (a *assembly) dataFiles(s section, seen map[string]pos) []DataFile {
 		s.wrong("file", fmt.Sprintf("%d files match %s", len(paths), quote(v.text)), fmt.Sprintf("at most %d are read", maxFiles))
 		return nil
 	case len(paths) == 0:
-		return []DataFile{{File: pattern, Written: v.text, Where: where}}
+		return []DataFile{{File: pattern, Written: v.text, Built: built, Where: where}}
 	}
 	var list []DataFile
 	for _, path := range paths {
@@ -56,7 +56,7 @@ func (a *assembly) dataFiles(s section, seen map[string]pos) []DataFile {
 			continue
 		}
 		seen[path] = v.pos
-		list = append(list, DataFile{File: path, Written: filepath.ToSlash(path), Where: where})
+		list = append(list, DataFile{File: path, Written: filepath.ToSlash(path), Built: built, Where: where})
 	}
 	return list
 }

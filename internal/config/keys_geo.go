@@ -20,14 +20,16 @@ func databaseTable() *table {
 
 func rangesTable() *table {
 	return &table{name: "provider_ranges", keys: []key{
-		{name: "file", kind: kText, need: true, doc: "The list as the provider publishes it, relative to this file. Of a list that tells no date, the day it was last changed counts as its date.", alias: []string{"path"}},
+		{name: "file", kind: kText, need: true, doc: "The list as the provider publishes it, relative to this file.", alias: []string{"path"}},
 		{name: "provider", kind: kText, need: true, oneOf: RangeProviders(), doc: "Whose list it is; cloudflare and fastly publish edges, and csv is a list of your own with a line \"prefix,region\" or \"prefix,country\" for each network."},
+		builtKey(),
 	}}
 }
 
 func geofeedTable() *table {
 	return &table{name: "geofeed", keys: []key{
 		{name: "file", kind: kText, need: true, doc: "Geofeed (RFC 8805) of whoever holds the addresses, or a pattern such as \"geofeeds/*.csv\", relative to this file.", alias: []string{"path", "files"}},
+		builtKey(),
 	}}
 }
 
@@ -40,7 +42,13 @@ func registryTable() *table {
 func anycastTable() *table {
 	return &table{name: "anycast", keys: []key{
 		{name: "file", kind: kText, need: true, doc: "List of networks that are announced from many places at once, one a line, relative to this file. Nothing in them is in one place.", alias: []string{"path"}},
+		builtKey(),
 	}}
+}
+
+// builtKey is the date of a file that tells none.
+func builtKey() key {
+	return key{name: "built", kind: kDay, doc: "Day on which its maker made it, for a file that does not tell. Without a date its data counts as old. When the file was written says nothing.", alias: []string{"date", "dated", "of"}}
 }
 
 func correctionTable() *table {

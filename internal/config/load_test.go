@@ -85,7 +85,7 @@ func TestLoadEverything(t *testing.T) {
 		t.Errorf("pool = %+v, want %+v", r.Pool, want)
 	}
 	g := c.Geo
-	if g.Embedded || g.MaxAge != 36*time.Hour || g.WarnAge != 90*time.Minute || g.Databases[0].File != filepath.Join("testdata", "good", "country.mmdb") || g.ProviderRanges[0].File != "/srv/ip-ranges.json" {
+	if g.Embedded || g.MaxAge != 36*time.Hour || g.WarnAge != 90*time.Minute || g.Databases[0].File != filepath.Join("testdata", "good", "country.mmdb") || g.ProviderRanges[0].File != "/srv/ip-ranges.json" || g.ProviderRanges[0].Built.String() != "2026-10-01" {
 		t.Errorf("geo = %+v", g)
 	}
 	if x := g.RTT; !g.PTR || !x.Enabled || x.Tries != 7 || x.From == nil || x.From.Name != "rack" || x.From.Country.String() != "SG" || x.From.Place != (Place{1.3521, 103.8198, 40}) ||
@@ -103,7 +103,7 @@ func TestLoadEverything(t *testing.T) {
 	if want := []string{filepath.Join(good, "feed.csv"), filepath.Join(good, "vendors", "other.toml"), filepath.Join(good, "none", "*.csv")}; !slices.Equal(feeds, want) {
 		t.Errorf("geofeeds = %v, want %v", feeds, want)
 	}
-	if g.Registries[0].File != filepath.Join(good, "delegated-apnic-latest") || g.Anycast[0].File != "/srv/anycast.csv" || g.Anycast[0].Written != "/srv/anycast.csv" {
+	if g.Registries[0].File != filepath.Join(good, "delegated-apnic-latest") || g.Anycast[0].File != "/srv/anycast.csv" || g.Anycast[0].Written != "/srv/anycast.csv" || g.Anycast[0].Built.String() != "2026-08-22" || g.Geofeeds[1].Built.String() != "2026-09-30" {
 		t.Errorf("registries %+v, anycast %+v", g.Registries, g.Anycast)
 	}
 	if x := g.Corrections[0]; x.Prefix.String() != "110.43.80.0/21" || x.Country.String() != "CN" || x.Evidence != filepath.Join(good, "evidence", "letter.pdf") || x.Owner != "Ann" ||

@@ -200,7 +200,7 @@ func (a *assembly) geo(s section) {
 		g.Databases = append(g.Databases, d)
 	}
 	for _, t := range s.sections("provider_ranges") {
-		p := ProviderRanges{Written: t.text("file"), Provider: t.text("provider"), Where: t.n.pos.where()}
+		p := ProviderRanges{Written: t.text("file"), Provider: t.text("provider"), Built: t.date("built"), Where: t.n.pos.where()}
 		p.File = a.dataFile(t, seen)
 		g.ProviderRanges = append(g.ProviderRanges, p)
 	}

@@ -141,7 +141,7 @@ func TestOpen(t *testing.T) {
 	if err := os.WriteFile(path, []byte(realRows), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(path, "aws")
+	s, err := Open(path, "aws", time.Time{})
 	if err != nil || s.Dataset().File != path || s.Dataset().Name != "ip-ranges.json" {
 		t.Errorf("Open = %+v, %v", s, err)
 	}
@@ -151,7 +151,7 @@ func TestOpen(t *testing.T) {
 		{filepath.Join(dir, "none.json"), "aws", "no such file"},
 		{os.DevNull, "aws", "not a regular file"},
 	} {
-		if _, err := Open(tt.path, tt.provider); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.path) {
+		if _, err := Open(tt.path, tt.provider, time.Time{}); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.path) {
 			t.Errorf("Open(%s, %s): %v, want %q with the name", tt.path, tt.provider, err, tt.want)
 		}
 	}

@@ -26,12 +26,13 @@ var errEmpty = errors.New("empty file")
 // file is a list as it was found.
 type file struct {
 	name    string    // as errors and the identity have it
-	changed time.Time // when it was last changed; zero if not known
+	changed time.Time // its date by others; zero if not known
 	data    []byte
 }
 
-// openFile reads a regular file of at most MaxFileSize bytes.
-func openFile(path string) (file, error) {
+// openFile reads a regular file of at most MaxFileSize bytes. When the file was
+// written says nothing: copies are as old as what they are copies of.
+func openFile(path string, built time.Time) (file, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return file{}, err // "open PATH: cause"
@@ -55,11 +56,11 @@ func openFile(path string) (file, error) {
 	if len(data) > MaxFileSize {
 		return file{}, fmt.Errorf("open %s: more than the limit of %d bytes", path, MaxFileSize)
 	}
-	return file{name: path, changed: info.ModTime().UTC(), data: data}, nil
+	return file{name: path, changed: built, data: data}, nil
 }
 
-// identity says which data it is, as it was loaded. The maker's date goes before
-// the date of the file; without either the data counts as old.
+// identity says which data it is, as it was loaded. The date in the data goes
+// before the one given for it; without either the data counts as old.
 func (f file) identity(lineage string, class residency.Class, built time.Time, licence string) residency.Dataset {
 	if built.IsZero() {
 		built = f.changed

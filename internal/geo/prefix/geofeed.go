@@ -30,9 +30,9 @@ const Holder = "holder"
 //
 // The longest prefix wins. A feed tells no date: a comment with the word
 // "modified", "updated" or "generated" and a date is taken for it, else it is
-// when the file was last changed. A feed without one good line is an error.
-func OpenGeofeed(path string) (*Source, error) {
-	f, err := openFile(path)
+// built, if that is not zero. A feed without one good line is an error.
+func OpenGeofeed(path string, built time.Time) (*Source, error) {
+	f, err := openFile(path, built)
 	if err != nil {
 		return nil, err
 	}

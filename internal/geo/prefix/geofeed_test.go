@@ -23,7 +23,7 @@ func mustFeed(t *testing.T, text string) *Source {
 // part of China, and Beijing too: only one of the two is in China.
 func TestGeofeedTrap(t *testing.T) {
 	t.Parallel()
-	s, err := OpenGeofeed("testdata/aws-geo-ip-feed.csv")
+	s, err := OpenGeofeed("testdata/aws-geo-ip-feed.csv", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

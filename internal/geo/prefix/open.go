@@ -55,13 +55,13 @@ func Providers() []string {
 }
 
 // Open reads the list of ranges that a provider publishes. The date of the data
-// is the provider's; of a list that tells none it is when the file was last
-// changed.
-func Open(path, provider string) (*Source, error) {
+// is the provider's; of a list that tells none it is built, and when that is
+// zero too, the data has no date and counts as old.
+func Open(path, provider string, built time.Time) (*Source, error) {
 	if _, ok := formatOf(provider); !ok {
 		return nil, fmt.Errorf("open %s: %w: %q", path, ErrProvider, provider)
 	}
-	f, err := openFile(path)
+	f, err := openFile(path, built)
 	if err != nil {
 		return nil, err
 	}

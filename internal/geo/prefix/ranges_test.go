@@ -125,9 +125,14 @@ func TestOpenSamples(t *testing.T) {
 				t.Errorf("Dataset() = %+v, want %d records built %s", d, tt.records, built)
 			}
 			hold(t, s, tt.says)
-			opened, err := Open(filepath.Join("testdata", tt.file), tt.provider)
-			if err != nil || opened.Dataset().Records != tt.records || opened.Dataset().Built.IsZero() {
+			opened, err := Open(filepath.Join("testdata", tt.file), tt.provider, changed)
+			if err != nil || opened.Dataset().Records != tt.records || !opened.Dataset().Built.Equal(d.Built) {
 				t.Errorf("Open(%s) = %v", tt.file, err)
+			}
+			// When the file was written is no date of its data.
+			opened, err = Open(filepath.Join("testdata", tt.file), tt.provider, time.Time{})
+			if err != nil || opened.Dataset().Built.IsZero() != (tt.built == "") {
+				t.Errorf("Open(%s) without a date: built %v, %v", tt.file, opened.Dataset().Built, err)
 			}
 		})
 	}
@@ -160,7 +165,7 @@ func TestEdgeOverRegions(t *testing.T) {
 
 func TestUnknownRegions(t *testing.T) {
 	t.Parallel()
-	s, err := Open("testdata/ServiceTags_Public_20250721.json", "azure")
+	s, err := Open("testdata/ServiceTags_Public_20250721.json", "azure", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,10 +245,10 @@ func TestOpenHuge(t *testing.T) {
 	}
 	f.Close()
 	open := map[string]func() (*Source, error){
-		"ranges":   func() (*Source, error) { return Open(path, "gcp") },
-		"geofeed":  func() (*Source, error) { return OpenGeofeed(path) },
+		"ranges":   func() (*Source, error) { return Open(path, "gcp", time.Time{}) },
+		"geofeed":  func() (*Source, error) { return OpenGeofeed(path, time.Time{}) },
 		"registry": func() (*Source, error) { return OpenRegistry(path) },
-		"anycast":  func() (*Source, error) { return OpenAnycast(path) },
+		"anycast":  func() (*Source, error) { return OpenAnycast(path, time.Time{}) },
 	}
 	for name, f := range open {
 		if _, err := f(); err == nil || !strings.Contains(err.Error(), "huge.json: 1073741824 bytes, more than the limit") {
@@ -296,7 +301,7 @@ func BenchmarkLookup(b *testing.B) {
 		{"google-cloud.json", "gcp"}, {"ServiceTags_Public_20250721.json", "azure"}, {"linode.csv", "linode"}, {"fastly.json", "fastly"},
 	} {
 		b.Run(x.provider, func(b *testing.B) {
-			s, err := Open(filepath.Join("testdata", x.file), x.provider)
+			s, err := Open(filepath.Join("testdata", x.file), x.provider, time.Time{})
 			if err != nil {
 				b.Fatal(err)
 			}

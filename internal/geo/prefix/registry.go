@@ -22,7 +22,7 @@ import (
 // counted; a file with fewer records than its head says is refused as half of
 // one.
 func OpenRegistry(path string) (*Source, error) {
-	f, err := openFile(path)
+	f, err := openFile(path, time.Time{})
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func TestRegistryBad(t *testing.T) {
 
 func TestOpenAnycast(t *testing.T) {
 	t.Parallel()
-	s, err := OpenAnycast("testdata/anycast-v4.csv")
+	s, err := OpenAnycast("testdata/anycast-v4.csv", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,8 +126,12 @@ func TestOpenAnycast(t *testing.T) {
 	if s.Name() != "anycast" || s.Dataset().Class != residency.ClassAnycast || s.Dataset().Lineage == "anycast" {
 		t.Errorf("%s: %+v", s.Name(), s.Dataset())
 	}
-	if _, err := OpenAnycast("testdata/anycast-v6.csv"); err != nil {
-		t.Error(err)
+	if !s.Dataset().Built.IsZero() {
+		t.Errorf("a list that tells no date is of %v", s.Dataset().Built)
+	}
+	day := time.Date(2026, 8, 22, 0, 0, 0, 0, time.UTC)
+	if s, err := OpenAnycast("testdata/anycast-v6.csv", day); err != nil || !s.Dataset().Built.Equal(day) {
+		t.Errorf("OpenAnycast of a given day = %v", err)
 	}
 	for text, want := range map[string]string{"": "no prefixes", "<a>": "a web page", "1.1.1.0/24,1.1.1.1\n1.1.8.0": "line 2: ", "1.1.1.1/24,x": "host bits"} {
 		if _, err := ReadAnycast([]byte(text), "list", time.Time{}); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "read anycast list list: ") {

@@ -42,8 +42,9 @@ const OwnAnycast = "own-anycast"
 // OpenAnycast reads a list of networks that are announced from many places at
 // once, a line "prefix" or "prefix,address that answered" for each. It is taken
 // as it stands: an aggregate with one anycast address in it vetoes all of it.
-func OpenAnycast(path string) (*Source, error) {
-	f, err := openFile(path)
+// It tells no date; built is zero if it is not known.
+func OpenAnycast(path string, built time.Time) (*Source, error) {
+	f, err := openFile(path, built)
 	if err != nil {
 		return nil, err
 	}
