@@ -71,8 +71,8 @@ func otherRules() []rule {
 	}
 	return []rule{
 		{"rule: holder alone decides", agreeing(0)},
-		{"rule: one agrees (in use)", agreeing(1)},
-		{"rule: two agree", agreeing(2)},
+		{"rule: one agrees (in use while the list is young)", agreeing(1)},
+		{"rule: two agree (in use when it is old)", agreeing(2)},
 		{"rule: union of all", agreeing(len(residency.Countries{}) * 64)},
 		{"rule: majority", majority},
 	}

@@ -14,8 +14,9 @@ import (
 //  2. A veto (a shared edge, an anycast network) means that the address is not
 //     in one place: no countries. An edge is named before anycast, because it
 //     tells what to declare.
-//  3. The holder's word decides when at least one lineage agrees; contradicted
-//     by all that speak, the set is the union of all; alone it stands alone.
+//  3. The holder's word decides when at least one lineage agrees, and when it is
+//     old, at least two or all that speak. Else the set is the union of all.
+//     Alone it stands alone.
 //  4. Lineages alone: one country when all name just that one, else the union.
 //  5. A correction widens what rules 3 and 4 gave by its countries. It is no
 //     voice and takes no country away, so it can make an outside address
@@ -49,7 +50,7 @@ func fuse(loc *residency.Location, special bool) {
 		loc.Decision = residency.DecidedVeto
 		return
 	}
-	loc.Countries, loc.Decision = Decide(loc.Voices, Agreeing)
+	loc.Countries, loc.Decision = Decide(loc.Voices, Agreeing(loc.Voices))
 	if !loc.Countries.Empty() {
 		correct(loc)
 	}
@@ -70,8 +71,15 @@ func correct(loc *residency.Location) {
 }
 
 // Agreeing is how many lineages must agree with the holder's word for it to
-// decide; what two instead of one would cost and gain stands in docs/fusion.md.
-const Agreeing = 1
+// decide: one, and two when the word is old, because by then an old list and a
+// database that still copies it can be wrong together. What each number costs and
+// gains, by the age of the list, stands in docs/fusion.md.
+func Agreeing(voices []residency.Voice) int {
+	if len(voices) > 0 && voices[0].Name == residency.HolderVoice && voices[0].Stale {
+		return 2
+	}
+	return 1
+}
 
 // Decide applies rules 3 and 4 to the voices, the holder's first, with so many
 // lineages that must agree. Fuse uses Agreeing; another number is for measuring
@@ -100,14 +108,18 @@ func decideHolder(word residency.Countries, lineages []residency.Voice, union re
 	if len(lineages) == 0 {
 		return word, residency.DecidedHolderAlone
 	}
+	agree := 0
 	for _, v := range lineages {
 		// A lineage whose own data sets differ confirms nothing.
 		if v.Countries.SubsetOf(word) {
-			agreeing--
+			agree++
 		}
 	}
-	if agreeing <= 0 {
+	switch {
+	case agree >= agreeing || agree == len(lineages):
 		return word, residency.DecidedHolder
+	case agree > 0:
+		return union, residency.DecidedHolderOld
 	}
 	return union, residency.DecidedHolderAgainst
 }

@@ -67,6 +67,10 @@ func TestFuse(t *testing.T) {
 		{"data sets of one lineage join", "dbip SG,dbip US,ip2l SG", "SG|US", residency.DecidedDiffer, "", "", "dbip ip2l", false},
 		{"holder confirmed against two", "aws/16=aws:x SG,dbip SG,ip2l US,whois US", "SG", residency.DecidedHolder, "", "aws:x", "holder dbip ip2l whois", true},
 		{"holder confirmed", "aws/16=aws:x SG,dbip SG", "SG", residency.DecidedHolder, "", "aws:x", "holder dbip", false},
+		{"an old holder's word and one of two", "old:aws/16=aws:x SG,dbip SG,ip2l US", "SG|US", residency.DecidedHolderOld, "", "aws:x", "holder dbip ip2l", true},
+		{"an old holder's word and two of three", "old:aws/16=aws:x SG,dbip SG,ip2l SG,whois US", "SG", residency.DecidedHolder, "", "aws:x", "holder dbip ip2l whois", true},
+		{"an old holder's word and all that speak", "old:aws/16=aws:x SG,dbip SG", "SG", residency.DecidedHolder, "", "aws:x", "holder dbip", false},
+		{"an old holder's word and none", "old:aws/16=aws:x SG,dbip VN,ip2l VN", "SG|VN", residency.DecidedHolderAgainst, "", "aws:x", "holder dbip ip2l", true},
 		{"holder contradicted", "aws/16=aws:x SG,dbip VN,ip2l VN", "SG|VN", residency.DecidedHolderAgainst, "", "aws:x", "holder dbip ip2l", true},
 		{"holder alone", "aws/16=aws:x SG", "SG", residency.DecidedHolderAlone, "", "aws:x", "holder", false},
 		{"longest range wins", "aws/16=aws:us-east-1 US,aws/24=aws:us-east-1-scl-1 CL,dbip CL", "CL", residency.DecidedHolder, "", "aws:us-east-1-scl-1", "holder dbip", false},
@@ -240,6 +244,28 @@ func TestFuseNeverGreener(t *testing.T) {
 		}
 		if v := Fuse(addr, append(slices.Clone(said), say("edge"))); !v.Countries.Empty() || v.Veto == "" {
 			t.Fatalf("veto left countries %v", v.Countries)
+		}
+	})
+}
+
+// TestAgeingNeverNarrows holds that data which grows old takes no country out of
+// the set and makes no address inside.
+func TestAgeingNeverNarrows(t *testing.T) {
+	t.Parallel()
+	approved := set("US|SG")
+	addr := netip.MustParseAddr("9.9.9.9")
+	rapid.Check(t, func(t *rapid.T) {
+		said := drawSaid(t, drawn, "said")
+		before := Fuse(addr, slices.Clone(said))
+		for i := range said {
+			said[i].Stale = said[i].Stale || rapid.Bool().Draw(t, "old")
+		}
+		after := Fuse(addr, said)
+		if !before.Countries.SubsetOf(after.Countries) {
+			t.Fatalf("grown old %v, before %v", after.Countries, before.Countries)
+		}
+		if insideOf(after, approved) && !insideOf(before, approved) {
+			t.Fatalf("growing old made the address inside: %v", after.Voices)
 		}
 	})
 }

@@ -91,6 +91,7 @@ var oneMore = map[residency.Decision]string{
 	residency.DecidedNothing:       "A source that knows the address.",
 	residency.DecidedHolder:        "The holder's word changed, or every independent source against it.",
 	residency.DecidedHolderAlone:   "One independent source: if it agrees the place is confirmed, if not every place named is possible.",
+	residency.DecidedHolderOld:     "A newer copy of the holder's list, or one more independent source that agrees with it: then the holder's word decides.",
 	residency.DecidedHolderAgainst: "One independent source that agrees with the holder: then the holder's word decides.",
 	residency.DecidedAgree:         "A source that names another place adds it to the possible ones; the holder's own list with another place adds that.",
 	residency.DecidedDiffer:        "The holder's own list: it decides if one of the sources agrees with it.",

@@ -43,7 +43,7 @@ func TestExplainLocation(t *testing.T) {
 func TestEveryDecisionHasAWayOut(t *testing.T) {
 	t.Parallel()
 	for _, d := range []residency.Decision{
-		residency.DecidedNothing, residency.DecidedHolder, residency.DecidedHolderAlone, residency.DecidedHolderAgainst,
+		residency.DecidedNothing, residency.DecidedHolder, residency.DecidedHolderAlone, residency.DecidedHolderOld, residency.DecidedHolderAgainst,
 		residency.DecidedAgree, residency.DecidedDiffer, residency.DecidedOne,
 	} {
 		if oneMore[d] == "" {

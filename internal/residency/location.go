@@ -58,6 +58,7 @@ const (
 	DecidedHolder        Decision = "holder-confirmed"    // holder's word, and a lineage agrees
 	DecidedHolderAlone   Decision = "holder-alone"        // holder's word, no lineage speaks
 	DecidedHolderAgainst Decision = "holder-contradicted" // holder's word against all that speak: the union
+	DecidedHolderOld     Decision = "holder-old"          // holder's word, old, some agree and others do not: the union
 	DecidedAgree         Decision = "lineages-agree"      // no holder's word, all lineages name one country
 	DecidedDiffer        Decision = "lineages-differ"     // no holder's word, lineages differ: the union
 	DecidedOne           Decision = "one-lineage"         // a single lineage speaks

@@ -8,6 +8,7 @@ var decisionWords = map[Decision]string{
 	DecidedVeto:          "the address is served from many places, so it has no single one",
 	DecidedHolder:        "the holder's own word, and at least one other source agrees",
 	DecidedHolderAlone:   "the holder's own word; no other source speaks",
+	DecidedHolderOld:     "the holder's own word is old and too few others agree, so every place named is possible",
 	DecidedHolderAgainst: "the holder's own word is contradicted by all others, so every place named is possible",
 	DecidedAgree:         "all sources name the same place",
 	DecidedDiffer:        "sources differ, so every place named is possible",

@@ -38,7 +38,7 @@ func everySentence() map[string]string {
 		all["failure "+string(f)] = f.Words()
 	}
 	for _, d := range []Decision{
-		DecidedNothing, DecidedSpecial, DecidedVeto, DecidedHolder, DecidedHolderAlone,
+		DecidedNothing, DecidedSpecial, DecidedVeto, DecidedHolder, DecidedHolderAlone, DecidedHolderOld,
 		DecidedHolderAgainst, DecidedAgree, DecidedDiffer, DecidedOne,
 	} {
 		all["decision "+string(d)] = d.Words()
