@@ -56,6 +56,8 @@ var house = map[string]row{
 
 	"internal/policy": {floor: worker, pure: true,
 		what: "judges: verdicts and standings from facts"},
+	"internal/finding": {floor: worker, pure: true,
+		what: "follows what lies outside from run to run, and plans who is told what"},
 	"internal/pool": {floor: worker, pure: true,
 		what: "reckons with all the addresses of a name, and plans which to look for"},
 	"internal/geo": {floor: worker, pure: true,
@@ -86,7 +88,7 @@ var house = map[string]row{
 		what:  "validates responses from a trust anchor down; shares the DNS door with resolve, for the same codec",
 		doors: []string{"github.com/miekg/dns"}},
 	"internal/alert": {floor: worker, pure: true,
-		what: "plans who is told what, and has it sent"},
+		what: "writes what people are told, and has it sent"},
 	"internal/alert/channel": {floor: worker,
 		what: "the ways to tell: webhook, command"},
 	"internal/store": {floor: worker,

@@ -9,6 +9,7 @@ import (
 	"residency/internal/alert"
 	"residency/internal/alert/channel"
 	"residency/internal/config"
+	"residency/internal/finding"
 	"residency/internal/residency"
 )
 
@@ -19,7 +20,8 @@ const notifyLimit = 30 * time.Second
 // notify tells every pending and broken claim of a run to every channel. What
 // could not be delivered is one error, which names no secret.
 func (e *env) notify(ctx context.Context, cfg config.Alert, run residency.Run) error {
-	alerts := alert.Plan(run)
+	var words *alert.Templates // the program's own
+	alerts := words.Messages(finding.OfRun(run))
 	if len(alerts) == 0 {
 		return nil
 	}

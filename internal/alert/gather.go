@@ -4,13 +4,18 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 
 	"residency/internal/residency"
 )
 
-// evidence is what a run shows outside one claim, grouped for one message.
+// evidence is what the findings of a message show, brought together.
 type evidence struct {
-	hosts []host
+	sections []section // by event, the weightiest first
+	hosts    []host    // every host once, sorted
+
+	markets residency.Countries // of all findings
+	open    bool                // one of them is open
 
 	// grades has the addresses by how sure it is that they are outside.
 	grades map[residency.Grade][]netip.Addr
@@ -23,11 +28,24 @@ type evidence struct {
 	differ, dissent []netip.Addr
 }
 
-// host is an endpoint with something outside.
+// section is what one event says, host by host.
+type section struct {
+	event residency.AlertEvent
+	open  bool
+	hosts []host
+}
+
+// host is an endpoint with the findings about it.
 type host struct {
-	endpoint  residency.Endpoint
-	market    residency.Country // the first market in which it was seen
-	addresses []address
+	service, name string
+	markets       residency.Countries
+	addresses     []address
+	in            residency.Countries // where it was, when no address is known
+	opened        time.Time           // the first
+	reopened      time.Time           // the last; zero if never
+	lastSeen      time.Time           // the last
+	closedAs      residency.ClosedAs
+	clear         *residency.Clearing
 }
 
 // address is one address outside the claim.
@@ -35,101 +53,144 @@ type address struct {
 	addr    netip.Addr
 	in      residency.Countries
 	region  string
-	grade   residency.Grade
 	markets residency.Countries // in which it was seen
 }
 
-// gather collects every outside address of the claim's counting cells.
-func gather(run residency.Run, claim residency.Claim) evidence {
-	ev := evidence{grades: map[residency.Grade][]netip.Addr{}}
-	byKey := map[string]*host{}
-	reasons := map[residency.Reason]bool{}
-	conflicts := map[netip.Addr]bool{}
-	for _, round := range run.Rounds {
-		for _, cell := range round.Cells {
-			if cell.Claim != claim.ID || cell.Endpoint.Vendor != claim.Vendor || !cell.Counts || cell.Verdict != residency.Outside {
-				continue
-			}
-			h := byKey[cell.Endpoint.Key()]
-			if h == nil {
-				h = &host{endpoint: cell.Endpoint, market: cell.Market}
-				byKey[cell.Endpoint.Key()] = h
-			}
-			h.market = first(h.market, cell.Market)
-			for _, judged := range cell.Addresses {
-				if judged.Side != residency.SideOutside || !judged.Counts {
-					continue
-				}
-				loc := round.Locations[judged.Address]
-				h.add(judged, loc, cell.Market)
-				if !slices.Contains(ev.tailorings, judged.Tailoring) {
-					ev.tailorings = append(ev.tailorings, judged.Tailoring)
-				}
-				for _, r := range judged.Reasons {
-					reasons[r] = true
-				}
-				if loc.Conflict {
-					conflicts[judged.Address] = conflicts[judged.Address] || loc.Left().Len() > 1
-				}
-			}
-			for _, r := range cell.Reasons {
-				reasons[r] = true
-			}
-		}
-	}
-	ev.finish(byKey, reasons, conflicts)
-	return ev
+// gatherer brings the findings of alerts together.
+type gatherer struct {
+	ev        evidence
+	grades    map[netip.Addr]residency.Grade
+	reasons   map[residency.Reason]bool
+	conflicts map[netip.Addr]bool // whether the places that are left differ
 }
 
-// add notes that the address was seen in the market. Seen twice, the weaker
-// grade stays: a message does not say more than the weakest of its looks.
-func (h *host) add(judged residency.JudgedAddress, loc residency.Location, market residency.Country) {
-	for i := range h.addresses {
-		a := &h.addresses[i]
-		if a.addr == judged.Address {
-			a.markets = a.markets.With(market)
-			a.in = a.in.Union(loc.Left())
-			a.grade = min(a.grade, judged.Grade)
-			return
+// gather brings together what the alerts' findings show. The order of the
+// alerts changes nothing.
+func gather(alerts []residency.Alert) evidence {
+	g := gatherer{grades: map[netip.Addr]residency.Grade{}, reasons: map[residency.Reason]bool{}, conflicts: map[netip.Addr]bool{}}
+	for _, a := range alerts {
+		if a.Finding == nil {
+			continue
 		}
+		g.ev.markets = g.ev.markets.With(a.Finding.Market)
+		g.ev.open = g.ev.open || a.Finding.Open()
+		g.notes(a)
+		s := g.section(a.Event, a.Finding.Open())
+		hostOf(&s.hosts, a.Finding).add(a)
+		hostOf(&g.ev.hosts, a.Finding).add(a)
 	}
-	h.addresses = append(h.addresses, address{
-		addr:    judged.Address,
-		in:      loc.Left(),
-		region:  loc.Region,
-		grade:   judged.Grade,
-		markets: residency.CountriesOf(market),
-	})
+	return g.finish()
 }
 
-// finish puts everything in an order that does not depend on that of the run.
-func (ev *evidence) finish(byKey map[string]*host, reasons map[residency.Reason]bool, conflicts map[netip.Addr]bool) {
-	counted := map[netip.Addr]residency.Grade{}
-	for _, h := range byKey {
-		slices.SortFunc(h.addresses, func(a, b address) int { return a.addr.Compare(b.addr) })
-		for _, a := range h.addresses {
-			if g, ok := counted[a.addr]; !ok || a.grade < g {
-				counted[a.addr] = a.grade
-			}
+func (g *gatherer) section(e residency.AlertEvent, open bool) *section {
+	for i := range g.ev.sections {
+		if s := &g.ev.sections[i]; s.event == e && s.open == open {
+			return s
 		}
-		ev.hosts = append(ev.hosts, *h)
 	}
-	slices.SortFunc(ev.hosts, func(a, b host) int {
-		return cmp.Compare(a.endpoint.Key(), b.endpoint.Key())
+	g.ev.sections = append(g.ev.sections, section{event: e, open: open})
+	return &g.ev.sections[len(g.ev.sections)-1]
+}
+
+// hostOf returns the finding's host in the list, to which it is added.
+func hostOf(list *[]host, f *residency.Finding) *host {
+	i, found := slices.BinarySearchFunc(*list, host{service: f.Service, name: f.Host}, compareHosts)
+	if !found {
+		*list = slices.Insert(*list, i, host{service: f.Service, name: f.Host, opened: f.Opened})
+	}
+	return &(*list)[i]
+}
+
+func compareHosts(a, b host) int {
+	return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.name, b.name))
+}
+
+// add notes what one alert says of the host. Seen twice, an address can be in
+// every place that either names.
+func (h *host) add(a residency.Alert) {
+	f := a.Finding
+	h.markets = h.markets.With(f.Market)
+	h.in = h.in.Union(f.Countries)
+	h.clear, h.closedAs = cmp.Or(h.clear, a.Clear), cmp.Or(h.closedAs, f.ClosedAs)
+	if f.Opened.Before(h.opened) {
+		h.opened = f.Opened
+	}
+	h.reopened, h.lastSeen = latest(h.reopened, f.Reopened), latest(h.lastSeen, f.LastSeen)
+	for _, seen := range seenOf(a) {
+		i := slices.IndexFunc(h.addresses, func(x address) bool { return x.addr == seen.Address })
+		if i < 0 {
+			i = len(h.addresses)
+			h.addresses = append(h.addresses, address{addr: seen.Address, region: seen.Region})
+		}
+		x := &h.addresses[i]
+		x.in, x.markets = x.in.Union(seen.Countries), x.markets.With(f.Market)
+	}
+}
+
+// seenOf returns the addresses that an alert tells of: those seen, else those
+// that the finding remembers.
+func seenOf(a residency.Alert) []residency.SeenAddress {
+	if len(a.Seen) > 0 {
+		return a.Seen
+	}
+	f, list := a.Finding, []residency.SeenAddress(nil)
+	for _, addr := range f.Addresses {
+		list = append(list, residency.SeenAddress{Address: addr, Countries: f.Countries, Grade: f.Grade, Tailoring: f.Tailoring, Reasons: f.Reasons})
+	}
+	return list
+}
+
+// notes keeps what says how sure an alert is. Of an address seen twice the
+// weaker grade stays: a message does not say more than the weakest of its looks.
+func (g *gatherer) notes(a residency.Alert) {
+	if !a.Finding.Open() {
+		return
+	}
+	for _, seen := range seenOf(a) {
+		if grade, ok := g.grades[seen.Address]; !ok || seen.Grade < grade {
+			g.grades[seen.Address] = seen.Grade
+		}
+		if !slices.Contains(g.ev.tailorings, seen.Tailoring) {
+			g.ev.tailorings = append(g.ev.tailorings, seen.Tailoring)
+		}
+		for _, r := range seen.Reasons {
+			g.reasons[r] = true
+		}
+		if seen.Conflict {
+			g.conflicts[seen.Address] = g.conflicts[seen.Address] || seen.Countries.Len() > 1
+		}
+	}
+	for _, r := range a.Finding.Reasons {
+		g.reasons[r] = true
+	}
+}
+
+// finish puts everything in an order that does not depend on that of the alerts.
+func (g *gatherer) finish() evidence {
+	ev := g.ev
+	order := weights()
+	slices.SortStableFunc(ev.sections, func(a, b section) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.event), slices.Index(order, b.event)), flag(b.open)-flag(a.open))
 	})
-	for a, g := range counted {
-		ev.grades[g] = append(ev.grades[g], a)
+	for _, list := range append([]section{{hosts: ev.hosts}}, ev.sections...) {
+		for i := range list.hosts {
+			slices.SortFunc(list.hosts[i].addresses, func(a, b address) int { return a.addr.Compare(b.addr) })
+		}
+	}
+	ev.grades = map[residency.Grade][]netip.Addr{}
+	for a, grade := range g.grades {
+		ev.grades[grade] = append(ev.grades[grade], a)
 	}
 	for _, list := range ev.grades {
 		slices.SortFunc(list, netip.Addr.Compare)
 	}
 	slices.Sort(ev.tailorings)
 	for _, r := range residency.Reasons() {
-		if reasons[r] {
+		if g.reasons[r] {
 			ev.reasons = append(ev.reasons, r)
 		}
 	}
-	for a, differ := range conflicts {
+	for a, differ := range g.conflicts {
 		if differ {
 			ev.differ = append(ev.differ, a)
 		} else {
@@ -138,11 +199,19 @@ func (ev *evidence) finish(byKey map[string]*host, reasons map[residency.Reason]
 	}
 	slices.SortFunc(ev.differ, netip.Addr.Compare)
 	slices.SortFunc(ev.dissent, netip.Addr.Compare)
+	return ev
 }
 
-// first returns the market whose code comes first.
-func first(a, b residency.Country) residency.Country {
-	if b.String() < a.String() {
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// latest returns the later of two times.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a

@@ -35,6 +35,10 @@ const (
 	EventTest         AlertEvent = "test"         // alert test CHANNEL
 )
 
+// GroupOperations begins the groups of alerts about the monitor itself; what
+// part of it follows: "resolvers", "network", "vantage", "data", "store".
+const GroupOperations = "operations/"
+
 // Alert is one change to tell: a row of the outbox, saved in the transaction
 // of the change. The courier joins the due alerts of one group into one
 // Notification for each channel.
@@ -54,15 +58,18 @@ type Alert struct {
 	Finding  *Finding
 	Seen     []SeenAddress // the addresses outside, with what is known of each
 	Clear    *Clearing     // what a closed finding's end rests on
+	Last     bool          // nothing else of the group is open any more
 	Waiver   *Waiver
 	Trend    *Trend
 	Channel  string // of EventDelivery: the one that could not deliver
 
-	// Text says what happened where there is no finding to tell it from.
+	// Text says what happened where there is no finding to tell it from. It may
+	// have several lines.
 	Text   string
-	Run    string // id
-	Config string // path of the configuration, for the commands in the message
-	Notice string // re-enactment notice of a scenario
+	Limits []string // what limits the run it comes from, in plain words
+	Run    string   // id
+	Config string   // path of the configuration, for the commands in the message
+	Notice string   // re-enactment notice of a scenario
 }
 
 // SeenAddress is one address outside, for a message.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -103,6 +104,10 @@ type Recollection struct {
 	// time in which they can be reopened, or were closed as false positives:
 	// what was settled is not opened again by the same addresses.
 	Findings []Finding
+
+	// Shown are the addresses that the runs of the window showed, in any
+	// market. A memory leaves it empty; who opens the sights fills it in.
+	Shown []netip.Addr
 }
 
 // Batch is what one transaction remembers of a run: some rounds, and all that

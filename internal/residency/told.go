@@ -8,6 +8,8 @@ import "time"
 type Told struct {
 	Subject string `json:"subject"` // "claim/phase-2a", "vendor/xiaomi", "waiver/w-7", "monitor/resolvers/google"
 
+	Vendor string `json:"vendor,omitempty"` // of a claim
+
 	First time.Time `json:"first"`           // the first run that knew of it
 	Since time.Time `json:"since,omitzero"`  // when what is so now began; of a waiver, when it last covered something
 	Steps []string  `json:"steps,omitempty"` // what was told

@@ -56,9 +56,9 @@ func (s ClaimStanding) Words(main Reason) string {
 	case Holding:
 		return fmt.Sprintf("nothing seen outside: %s, %s", s.Coverage.Words(), Plural(s.Markets, "market"))
 	case Pending:
-		return "still outside; " + s.Claim.dueWords(false)
+		return "still outside; " + s.Claim.DueWords(false)
 	case Broken:
-		return "still outside; " + s.Claim.dueWords(true)
+		return "still outside; " + s.Claim.DueWords(true)
 	}
 	if s.Counts.Inside+s.Counts.Undetermined+s.Counts.NotMeasured+s.Counts.Outside == 0 {
 		return "cannot be told: nothing that counts was looked at"
@@ -75,8 +75,9 @@ func (s ClaimStanding) Words(main Reason) string {
 // meant for the market.
 func (c Coverage) Words() string { return Plural(c.Counted, "look") }
 
-// dueWords says when a claim that has something outside is or was due.
-func (c Claim) dueWords(due bool) string {
+// DueWords says when a claim that has something outside is or was due; due says
+// whether it is.
+func (c Claim) DueWords(due bool) string {
 	switch {
 	case c.Kind == KindPolicy && c.FromOn.IsZero():
 		return "our rule is in force"

@@ -1,0 +1,68 @@
+package alert
+
+import (
+	"slices"
+
+	"residency/internal/residency"
+)
+
+// weights are all events, the one that a message is named by first.
+func weights() []residency.AlertEvent {
+	return []residency.AlertEvent{
+		residency.EventOpened, residency.EventReopened, residency.EventMoved, residency.EventDue, residency.EventOverdue,
+		residency.EventReclassified, residency.EventAtRisk, residency.EventReminder,
+		residency.EventMonitor, residency.EventDelivery, residency.EventClosed, residency.EventWaiverEnds,
+		residency.EventCoverage, residency.EventWaiverUnused, residency.EventMonitorGood, residency.EventTest,
+	}
+}
+
+// weightiest returns the event that a message of these alerts is named by.
+func weightiest(alerts []residency.Alert) residency.AlertEvent {
+	order := weights()
+	best := len(order)
+	for _, a := range alerts {
+		if i := slices.Index(order, a.Event); i >= 0 {
+			best = min(best, i)
+		}
+	}
+	if best == len(order) {
+		return ""
+	}
+	return order[best]
+}
+
+// seenTitles head what was seen, for each event that a finding has.
+func seenTitle(e residency.AlertEvent, open bool) string {
+	switch {
+	case e == residency.EventReclassified && open:
+		return "The same addresses, judged otherwise than before"
+	case e == residency.EventReclassified:
+		return "The same addresses, no longer judged outside"
+	case !open:
+		return "No longer seen outside"
+	case e == residency.EventReopened:
+		return "Seen outside again"
+	case e == residency.EventMoved:
+		return "Still outside, in another place"
+	case e == residency.EventOpened:
+		return "Seen outside"
+	}
+	return "Still outside"
+}
+
+// Resolves reports whether a group's alerts end with nothing open.
+func resolves(alerts []residency.Alert) bool {
+	var end residency.Alert
+	for _, a := range alerts {
+		if a.Last && !a.At.Before(end.At) {
+			end = a
+		}
+	}
+	if !end.Last {
+		return false
+	}
+	return !slices.ContainsFunc(alerts, func(a residency.Alert) bool {
+		began := a.Finding != nil && a.Finding.Open() || a.Event == residency.EventMonitor
+		return began && a.At.After(end.At)
+	})
+}
