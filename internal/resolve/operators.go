@@ -49,6 +49,16 @@ func knownOperators() []knownOperator {
 	}
 }
 
+// KnownOperators returns the names of the operators that are known by their
+// addresses and domains.
+func KnownOperators() []string {
+	var names []string
+	for _, k := range knownOperators() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
 // operators finds out who runs a server.
 type operators struct {
 	networks map[netip.Prefix]string
