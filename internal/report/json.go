@@ -41,6 +41,9 @@ type jsonDataset struct {
 	Built  *time.Time `json:"built"`
 	SHA256 string     `json:"sha256"`
 	Hash   string     `json:"hash,omitempty"`
+
+	Asked  int `json:"asked"`  // addresses of the run that it was asked about
+	Silent int `json:"silent"` // of these, those it had no answer for; many are usual for lists
 }
 
 func datasetOf(d residency.Dataset) jsonDataset {
@@ -259,8 +262,11 @@ func headOf(run *residency.Run) jsonHead {
 	if run.Simulated {
 		head.Run.SimulatedAt = &run.At
 	}
+	said := spokenIn(run)
 	for _, d := range run.Datasets {
-		head.Datasets = append(head.Datasets, datasetOf(d))
+		out := datasetOf(d)
+		out.Asked, out.Silent = said.asked, said.silent(d)
+		head.Datasets = append(head.Datasets, out)
 	}
 	for _, r := range run.Resolvers {
 		in := residency.CountriesOf(r.StandsIn...).Codes()

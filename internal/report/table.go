@@ -250,9 +250,13 @@ func (p *printer) gaps() {
 	for _, m := range p.run.Missing {
 		lines = append(lines, "location data not used: "+m)
 	}
+	said := spokenIn(p.run)
 	for _, d := range p.run.Datasets {
 		if d.Stale {
 			lines = append(lines, staleLine(d))
+		}
+		if line := said.silenceLine(d); line != "" {
+			lines = append(lines, line)
 		}
 	}
 	p.bullets("Not measured, not used", lines)
