@@ -8,22 +8,33 @@ import (
 	"residency/internal/residency"
 )
 
-// Channel is a way to tell people. Send returns nil only when the receiver
-// took the message; it keeps to the context, does not try again by itself, and
-// its error names no secret. It may be called from one goroutine at a time.
+// Channel is a way to tell people. Send makes one try and returns nil only
+// when the receiver took the message, with what the receiver said of it: a
+// status line, a queue id. It keeps to the context, and its error names no
+// secret. An error whose chain has a method Permanent() bool that says true is
+// not worth another try; RetryAfter() time.Duration says when one is. It may be
+// called from one goroutine at a time.
 type Channel interface {
-	Send(ctx context.Context, a residency.Notification) error
+	Send(ctx context.Context, n residency.Notification) (receipt string, err error)
 }
 
-// Notify sends every alert through every channel, one after the other. A
-// channel that fails stops neither the others nor the next alert; all errors
-// come back joined, nil if everything was taken.
-func Notify(ctx context.Context, alerts []residency.Notification, channels []Channel) error {
+// Refresher is a Channel whose receiver forgets, and has to be told again and
+// again of what is still so.
+type Refresher interface {
+	// Refresh tells of everything that is open.
+	Refresh(ctx context.Context, open []residency.Alert) error
+}
+
+// Notify sends every message through every channel, one after the other. A
+// channel that fails stops neither the others nor the next message; all errors
+// come back joined, nil if everything was taken. It is for a check that
+// remembers nothing; what is remembered goes by Courier.
+func Notify(ctx context.Context, messages []residency.Notification, channels []Channel) error {
 	var errs []error
-	for _, a := range alerts {
+	for _, n := range messages {
 		for _, c := range channels {
-			if err := c.Send(ctx, a); err != nil {
-				errs = append(errs, fmt.Errorf("notify of %s: %w", a.Claim, err))
+			if _, err := c.Send(ctx, n); err != nil {
+				errs = append(errs, fmt.Errorf("notify of %s: %w", n.Claim, err))
 			}
 		}
 	}

@@ -13,7 +13,9 @@ import (
 // channelFunc is a Channel in a function.
 type channelFunc func(context.Context, residency.Notification) error
 
-func (f channelFunc) Send(ctx context.Context, a residency.Notification) error { return f(ctx, a) }
+func (f channelFunc) Send(ctx context.Context, a residency.Notification) (string, error) {
+	return "taken", f(ctx, a)
+}
 
 func TestNotifyTriesEverything(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,10 @@ const afterKill = time.Second
 // Command runs a program for each alert, directly and not through a shell.
 // The message is on its standard input; these variables are in its
 // environment: RESIDENCY_KEY, RESIDENCY_CLAIM, RESIDENCY_VENDOR,
-// RESIDENCY_STANDING, RESIDENCY_AT (RFC 3339, UTC), RESIDENCY_RUN and
-// RESIDENCY_SUBJECT. Exit code 0 means taken.
+// RESIDENCY_STANDING, RESIDENCY_AT (RFC 3339, UTC), RESIDENCY_RUN,
+// RESIDENCY_SUBJECT, RESIDENCY_GROUP, RESIDENCY_KIND, RESIDENCY_EVENT,
+// RESIDENCY_SEVERITY, RESIDENCY_RESOLVED and RESIDENCY_TEST (both true or
+// false). Exit code 0 means taken.
 type Command struct {
 	Argv    []string      // program and arguments; the program is looked up in PATH
 	Timeout time.Duration // until it is killed with all it started; 0: DefaultTimeout
@@ -34,16 +37,16 @@ type Command struct {
 // Send runs the command once. When the time is over, or the context ends, its
 // whole process group is killed. What it writes is thrown away, but for the
 // first kilobyte, which goes into the error when it fails.
-func (c Command) Send(ctx context.Context, a residency.Notification) error {
+func (c Command) Send(ctx context.Context, a residency.Notification) (string, error) {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
-		return errors.New("run alert command: no command is named")
+		return "", errors.New("run alert command: no command is named")
 	}
 	ctx, cancel := context.WithTimeout(ctx, orDefault(c.Timeout))
 	defer cancel()
 	if err := c.run(ctx, a); err != nil {
-		return fmt.Errorf("run alert command %s: %w", filepath.Base(c.Argv[0]), err)
+		return "", fmt.Errorf("run alert command %s: %w", filepath.Base(c.Argv[0]), err)
 	}
-	return nil
+	return "exit code 0", nil
 }
 
 // run makes the one try.
@@ -95,6 +98,12 @@ func facts(a residency.Notification) []string {
 		{"AT", a.At.UTC().Format(time.RFC3339)},
 		{"RUN", a.Run},
 		{"SUBJECT", a.Subject},
+		{"GROUP", a.Group},
+		{"KIND", string(a.Kind)},
+		{"EVENT", string(a.Event)},
+		{"SEVERITY", a.Severity.String()},
+		{"RESOLVED", strconv.FormatBool(a.Resolves)},
+		{"TEST", strconv.FormatBool(a.Test)},
 	}
 	env := make([]string, 0, len(list))
 	for _, f := range list {

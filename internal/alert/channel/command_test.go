@@ -34,7 +34,7 @@ func TestCommandGetsMessage(t *testing.T) {
 	}
 	a := message()
 	a.Subject = "zero\x00byte"
-	if err := cmd.Send(t.Context(), a); err != nil {
+	if _, err := cmd.Send(t.Context(), a); err != nil {
 		t.Fatalf("Send: %v", err)
 	}
 	if got := read(t, dir, "stdin"); got != a.Text {
@@ -79,7 +79,7 @@ func TestCommandErrors(t *testing.T) {
 		{"reads nothing", []string{"/bin/sh", "-c", "exec <&-; exit 0"}, ""},
 	}
 	for _, tt := range tests {
-		err := Command{Argv: tt.argv}.Send(t.Context(), message())
+		_, err := Command{Argv: tt.argv}.Send(t.Context(), message())
 		if got := text(err); got != tt.want {
 			t.Errorf("%s: Send = %q, want %q", tt.name, got, tt.want)
 		}
@@ -93,7 +93,7 @@ func TestCommandErrors(t *testing.T) {
 
 func TestCommandOutputIsBounded(t *testing.T) {
 	t.Parallel()
-	err := Command{Argv: []string{"/bin/sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; exit 1"}}.Send(t.Context(), message())
+	_, err := Command{Argv: []string{"/bin/sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; exit 1"}}.Send(t.Context(), message())
 	if n := len(text(err)); n < maxOutput || n > maxOutput+200 {
 		t.Errorf("error has %d bytes, want about %d", n, maxOutput)
 	}
@@ -113,7 +113,7 @@ func TestCommandIsKilledWithItsChildren(t *testing.T) {
 		Timeout: 500 * time.Millisecond,
 	}
 	began := time.Now()
-	err := cmd.Send(t.Context(), message())
+	_, err := cmd.Send(t.Context(), message())
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(text(err), `killed, it took too long: context deadline exceeded; it wrote "started"`) {
 		t.Errorf("Send = %v, want killed", err)
 	}
@@ -150,7 +150,7 @@ func TestCommandStopsWithContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	err := Command{Argv: []string{"/bin/sh", "-c", "sleep 300"}, Timeout: time.Minute}.Send(ctx, message())
+	_, err := Command{Argv: []string{"/bin/sh", "-c", "sleep 300"}, Timeout: time.Minute}.Send(ctx, message())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Send = %v, want stopped", err)
 	}
@@ -166,7 +166,7 @@ func TestCommandLeavesBackground(t *testing.T) {
 		Env:     []string{"OUT=" + dir, "PATH=/usr/bin:/bin"},
 		Timeout: time.Minute,
 	}
-	if err := cmd.Send(t.Context(), message()); err != nil {
+	if _, err := cmd.Send(t.Context(), message()); err != nil {
 		t.Errorf("Send = %v, want nil", err)
 	}
 	var pid int

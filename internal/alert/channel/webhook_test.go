@@ -3,6 +3,9 @@ package channel
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,34 +33,141 @@ func message() residency.Notification {
 	}
 }
 
-func TestWebhookPosts(t *testing.T) {
-	t.Parallel()
-	type request struct {
-		Method, Path, Query, ContentType string
-		Body                             map[string]any
-	}
-	var got request
+// recorded is one request that a receiver got.
+type recorded struct {
+	Method, Path, Query string
+	Header              http.Header
+	Body                []byte
+}
+
+// record is a receiver that notes what it gets and answers with the status.
+func record(t *testing.T, status int, answer string) (*httptest.Server, func() []recorded) {
+	t.Helper()
+	var mu sync.Mutex
+	var list []recorded
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, ContentType: r.Header.Get("Content-Type")}
-		if err := json.NewDecoder(r.Body).Decode(&got.Body); err != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
 			t.Errorf("body: %v", err)
 		}
-		w.WriteHeader(http.StatusAccepted)
+		mu.Lock()
+		list = append(list, recorded{r.Method, r.URL.Path, r.URL.RawQuery, r.Header, body})
+		mu.Unlock()
+		w.WriteHeader(status)
+		io.WriteString(w, answer)
 	}))
+	t.Cleanup(srv.Close)
+	return srv, func() []recorded { mu.Lock(); defer mu.Unlock(); return list }
+}
+
+// decoded reads a JSON body.
+func decoded(t *testing.T, body []byte) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatalf("body %q: %v", body, err)
+	}
+	return v
+}
+
+// TestWebhookPostsOld holds the older schema to what its receivers know.
+func TestWebhookPostsOld(t *testing.T) {
+	t.Parallel()
+	srv, got := record(t, http.StatusAccepted, "")
+	receipt, err := Webhook{URL: srv.URL + "/hook/token?k=v", Client: srv.Client(), Old: true}.Send(t.Context(), message())
+	if err != nil || receipt != "status 202 Accepted" {
+		t.Fatalf("Send = %q, %v, want the status line", receipt, err)
+	}
+	r := got()[0]
+	if r.Method != "POST" || r.Path != "/hook/token" || r.Query != "k=v" || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("request = %+v", r)
+	}
+	want := map[string]any{
+		"schema": "residency/alert/v1", "key": "863937614d348c6dc1a208e65afc1085", "claim": "phase-2a",
+		"vendor": "xiaomi", "standing": "broken", "at": "2014-11-02T08:30:00Z",
+		"subject": "xiaomi: phase-2a: still outside", "text": "line one\nline \"two\" <3\n", "run": "run-1",
+	}
+	if diff := cmp.Diff(want, decoded(t, r.Body)); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}
+
+// TestWebhookSigns checks the signature as a receiver would.
+func TestWebhookSigns(t *testing.T) {
+	t.Parallel()
+	srv, got := record(t, http.StatusOK, "")
+	at := time.Unix(1_700_000_000, 0)
+	hook := Webhook{URL: srv.URL, Secret: "s3cret", Now: func() time.Time { return at }}
+	for range 2 {
+		if _, err := hook.Send(t.Context(), message()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range got() {
+		mac := hmac.New(sha256.New, []byte("s3cret"))
+		mac.Write([]byte("1700000000." + string(r.Body)))
+		if got, want := r.Header.Get("Residency-Signature"), "t=1700000000,v1="+hex.EncodeToString(mac.Sum(nil)); got != want {
+			t.Errorf("signature = %s, want %s", got, want)
+		}
+		if got, want := r.Header.Get("Idempotency-Key"), message().Key; got != want {
+			t.Errorf("idempotency key = %q, want %q", got, want)
+		}
+	}
+	if strings.Contains(fmt.Sprintf("%v %+v %#v", hook, hook, hook), "s3cret") {
+		t.Error("the channel prints its secret")
+	}
+}
+
+// TestWebhookSignedStays shows that a signed message follows no redirect, not
+// even on the same host.
+func TestWebhookSignedStays(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
 	defer srv.Close()
-	if err := (Webhook{URL: srv.URL + "/hook/token?k=v", Client: srv.Client()}).Send(t.Context(), message()); err != nil {
-		t.Fatalf("Send: %v", err)
+	_, err := Webhook{URL: srv.URL, Secret: "s3cret"}.Send(t.Context(), message())
+	if !errors.Is(err, errRedirect) || isPermanent(err) {
+		t.Errorf("Send = %v, want the redirect, for another try", err)
 	}
-	want := request{
-		Method: "POST", Path: "/hook/token", Query: "k=v", ContentType: "application/json",
-		Body: map[string]any{
-			"schema": "residency/alert/v1", "key": "863937614d348c6dc1a208e65afc1085", "claim": "phase-2a",
-			"vendor": "xiaomi", "standing": "broken", "at": "2014-11-02T08:30:00Z",
-			"subject": "xiaomi: phase-2a: still outside", "text": "line one\nline \"two\" <3\n", "run": "run-1",
-		},
+}
+
+func isPermanent(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err)
+	return ok && e.Permanent()
+}
+
+// TestFailures says for every kind of answer whether another try is of use, and
+// when.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	date := "Sun, 22 Nov 2026 10:00:00 GMT"
+	tests := []struct {
+		status    int
+		after     string
+		permanent bool
+		wait      time.Duration
+	}{
+		{300, "", false, 0}, {302, "", false, 0}, {400, "", true, 0}, {401, "", true, 0}, {403, "", true, 0}, {404, "", true, 0},
+		{408, "", false, 0}, {410, "", true, 0}, {425, "", false, 0}, {429, "30", false, 30 * time.Second}, {500, "", false, 0},
+		{503, "Sun, 22 Nov 2026 10:05:00 GMT", false, 5 * time.Minute}, {503, "Sun, 22 Nov 2026 09:00:00 GMT", false, 0},
+		{503, "-5", false, 0}, {503, "99999999999999999999", false, 0}, {503, "soon", false, 0}, {599, "0", false, 0},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("request (-want +got):\n%s", diff)
+	for _, tt := range tests {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", date)
+			w.Header().Set("Retry-After", tt.after)
+			w.WriteHeader(tt.status)
+		}))
+		_, err := Webhook{URL: srv.URL}.Send(t.Context(), message())
+		e, ok := errors.AsType[*sendError](err)
+		if !ok && tt.status != 302 {
+			t.Errorf("status %d: Send = %v, want an error that says more", tt.status, err)
+		} else if ok && (e.Permanent() != tt.permanent || e.RetryAfter() != tt.wait) {
+			t.Errorf("status %d, Retry-After %q: permanent %v, wait %v; want %v, %v", tt.status, tt.after, e.Permanent(), e.RetryAfter(), tt.permanent, tt.wait)
+		}
+		srv.Close()
 	}
 }
 
@@ -80,7 +191,7 @@ func TestWebhookStatus(t *testing.T) {
 				}
 			}))
 			defer srv.Close()
-			err := Webhook{URL: srv.URL + "/s3cret", Client: srv.Client()}.Send(t.Context(), message())
+			_, err := Webhook{URL: srv.URL + "/s3cret", Client: srv.Client()}.Send(t.Context(), message())
 			if want != "" {
 				want = "post alert to " + strings.TrimPrefix(srv.URL, "http://") + ": " + want
 			}
@@ -140,7 +251,7 @@ func TestWebhookRedirects(t *testing.T) {
 		"/circle":     errRedirect.Error(),
 		"/broken":     "no usable answer",
 	} {
-		err := Webhook{URL: srv.URL + path, Client: srv.Client()}.Send(t.Context(), message())
+		_, err := Webhook{URL: srv.URL + path, Client: srv.Client()}.Send(t.Context(), message())
 		if want != "" {
 			want = "post alert to " + strings.TrimPrefix(srv.URL, "http://") + ": " + want
 		}
@@ -190,7 +301,7 @@ func TestWebhookKeepsSecrets(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := Webhook{URL: tt.url, Timeout: 5 * time.Second}
-		err := w.Send(tt.ctx, message())
+		_, err := w.Send(tt.ctx, message())
 		if got := text(err); !strings.Contains(got, tt.want) || err == nil {
 			t.Errorf("%s: Send = %q, want %q in it", tt.name, got, tt.want)
 		}
@@ -232,7 +343,7 @@ func TestWebhookTimesOut(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer srv.Close()
 	defer close(release)
-	err := Webhook{URL: srv.URL, Timeout: 50 * time.Millisecond}.Send(t.Context(), message())
+	_, err := Webhook{URL: srv.URL, Timeout: 50 * time.Millisecond}.Send(t.Context(), message())
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(text(err), "no answer in time") {
 		t.Errorf("Send = %v, want no answer in time", err)
 	}
@@ -250,7 +361,7 @@ func TestWebhookEndlessAnswer(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	if err := (Webhook{URL: srv.URL}).Send(t.Context(), message()); err != nil {
+	if _, err := (Webhook{URL: srv.URL}).Send(t.Context(), message()); err != nil {
 		t.Errorf("Send = %v, want nil: the status said taken", err)
 	}
 }
@@ -261,7 +372,7 @@ func TestWebhookLeavesClient(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer srv.Close()
 	client := &http.Client{}
-	if err := (Webhook{URL: srv.URL, Client: client}).Send(t.Context(), message()); err != nil {
+	if _, err := (Webhook{URL: srv.URL, Client: client}).Send(t.Context(), message()); err != nil {
 		t.Fatal(err)
 	}
 	if client.CheckRedirect != nil {
