@@ -196,8 +196,8 @@ func (s *Store) change(w *writer, n *batch, k *known, r *residency.KeptRound, se
 	if err := s.keepRound(w, n, r, seal); err != nil {
 		return 0, err
 	}
-	err = w.run("INSERT INTO spans (endpoint, first_seq, last_seq, first_at, last_at, sight, judgement, packets, latest_seq, latest_at) VALUES ($1, $2, 0, $3, 0, $4, $5, $6, 0, 0)",
-		id, n.run.seq, n.at, seal.Sight[:], seal.Judgement[:], seal.Packets[:])
+	err = w.run("INSERT INTO spans (endpoint, first_seq, last_seq, first_at, last_at, sight, judgement, packets, latest_seq, latest_at, pruned) VALUES ($1, $2, 0, $3, 0, $4, $5, $6, 0, 0, $7)",
+		id, n.run.seq, n.at, seal.Sight[:], seal.Judgement[:], seal.Packets[:], false)
 	if err != nil {
 		return 0, err
 	}

@@ -59,6 +59,7 @@ CREATE TABLE spans (
 	latest     BYTEA,            -- hash of the last packets kept besides; a body once the span has ended
 	latest_seq INTEGER NOT NULL,
 	latest_at  BIGINT NOT NULL,
+	pruned     BOOLEAN NOT NULL, -- its bodies may be gone; the hashes stay
 	PRIMARY KEY (endpoint, first_seq)
 ) {clustered};
 CREATE INDEX spans_first ON spans (first_seq);
@@ -174,8 +175,7 @@ CREATE TABLE checkpoints (
 	stamp BYTEA
 );
 
--- What was deleted because it had grown old, and records of other acts: the
--- body is in bodies, the leaf in leaves.
+-- What is recorded besides runs: the body is in bodies, the leaf in leaves.
 CREATE TABLE records (
 	n    INTEGER PRIMARY KEY,
 	kind TEXT NOT NULL,
@@ -183,4 +183,11 @@ CREATE TABLE records (
 	who  TEXT NOT NULL,
 	body BYTEA NOT NULL,
 	leaf INTEGER
+);
+
+-- What was deleted because it had grown old: all runs before the given one.
+CREATE TABLE prunings (
+	n      INTEGER PRIMARY KEY,
+	before INTEGER NOT NULL, -- the first run that was not touched
+	at     BIGINT NOT NULL
 );

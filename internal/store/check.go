@@ -1,0 +1,253 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"slices"
+
+	"residency/internal/residency"
+)
+
+// Checked is what a check of the store counted and found.
+type Checked struct {
+	Bytes     int64 // of the file
+	Runs      int64
+	Endpoints int64
+	Spans     int64
+	Bodies    int64
+	Leaves    int64
+	Warnings  []string // what should not be so, and has damaged nothing
+	Problems  []string // empty: all is as it was written
+}
+
+// enough problems to report: a damaged file has no end of them.
+const enough = 100
+
+// checking is a check under way.
+type checking struct {
+	*Store
+	ctx    context.Context
+	found  Checked
+	bodies map[residency.Hash]bool
+}
+
+func (c *checking) problem(format string, args ...any) {
+	if len(c.found.Problems) < enough {
+		c.found.Problems = append(c.found.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Check reads the whole store: the database's own structure, every body
+// against its hash, and that the spans of each endpoint follow each other and
+// name bodies that are there. What it finds is in Checked.Problems; an error
+// means that it could not be finished. Whether the evidence log is what was
+// signed is another question, answered by "residency verify".
+func (s *Store) Check(ctx context.Context) (Checked, error) {
+	c := &checking{Store: s, ctx: ctx, bodies: map[residency.Hash]bool{}}
+	if info, err := os.Stat(s.path); err == nil {
+		c.found.Bytes = info.Size()
+		if info.Mode().Perm()&0o077 != 0 {
+			c.found.Warnings = append(c.found.Warnings, fmt.Sprintf("the file can be read by others (mode %o): chmod 600 %s", info.Mode().Perm(), s.path))
+		}
+	}
+	for _, step := range []func() error{c.structure, c.counts, c.checkBodies, c.checkSpans, c.checkRuns, c.checkLog} {
+		if err := step(); err != nil {
+			if len(c.found.Problems) > 0 { // it is damaged, and one sees where
+				c.problem("the check could not go on: %v", err)
+				return c.found, nil
+			}
+			return c.found, s.wrap("check store", err)
+		}
+	}
+	return c.found, nil
+}
+
+// structure asks the database about itself.
+func (c *checking) structure() error {
+	rows, err := c.read.QueryContext(c.ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", enough))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return err
+		}
+		if line != "ok" {
+			c.problem("%s", line)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	keys, err := c.read.QueryContext(c.ctx, "PRAGMA foreign_key_check")
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	for keys.Next() {
+		var table, parent string
+		var row sql.NullInt64
+		var key int
+		if err := keys.Scan(&table, &row, &parent, &key); err != nil {
+			return err
+		}
+		c.problem("a row of %s names something that is not in %s", table, parent)
+	}
+	return keys.Err()
+}
+
+func (c *checking) counts() error {
+	for _, t := range []struct {
+		table string
+		into  *int64
+	}{{"runs", &c.found.Runs}, {"endpoints", &c.found.Endpoints}, {"spans", &c.found.Spans}, {"bodies", &c.found.Bodies}, {"leaves", &c.found.Leaves}} {
+		if err := c.read.QueryRowContext(c.ctx, "SELECT count(*) FROM "+t.table).Scan(t.into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBodies holds every body, and the last packets of open spans, to their
+// hashes.
+func (c *checking) checkBodies() error {
+	for _, q := range []struct{ what, text string }{
+		{"body", "SELECT hash, data FROM bodies"}, {"packets", "SELECT hash, data FROM latest_packets"},
+	} {
+		rows, err := c.read.QueryContext(c.ctx, q.text)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var h hashColumn
+			var packed sql.RawBytes
+			if err := rows.Scan(&h, &packed); err != nil {
+				rows.Close()
+				return err
+			}
+			if q.what == "body" {
+				c.bodies[residency.Hash(h)] = true
+			}
+			if data, err := c.packer.unpack(packed); err != nil {
+				c.problem("%s %s cannot be unpacked", q.what, residency.Hash(h))
+			} else if got := residency.HashOf(data); got != residency.Hash(h) {
+				c.problem("%s %s has the hash %s", q.what, residency.Hash(h), got)
+			}
+		}
+		if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+	}
+	rows, err := c.read.QueryContext(c.ctx, "SELECT hash, refs FROM bodies WHERE refs IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var h hashColumn
+		var refs []byte
+		if err := rows.Scan(&h, &refs); err != nil {
+			return err
+		}
+		for ref := range slices.Chunk(refs, len(residency.Hash{})) {
+			if len(ref) != len(residency.Hash{}) || !c.bodies[residency.Hash(ref)] {
+				c.problem("body %s names a location that is not there", residency.Hash(h))
+			}
+		}
+	}
+	return rows.Err()
+}
+
+// checkSpans holds the spans of each endpoint to following each other.
+func (c *checking) checkSpans() error {
+	rows, err := c.read.QueryContext(c.ctx, "SELECT "+spanColumns+", s.pruned FROM endpoints e JOIN spans s ON s.endpoint = e.id ORDER BY e.id, s.first_seq")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var before spanRow
+	for rows.Next() {
+		var r spanRow
+		var pruned bool
+		if err := rows.Scan(&r.endpoint, &r.id, &r.first, &r.last, &r.firstAt, &r.lastAt, (*hashColumn)(&r.sight), (*hashColumn)(&r.judgement),
+			(*hashColumn)(&r.packets), (*hashColumn)(&r.latest), &r.latestSeq, &r.latestAt, &pruned); err != nil {
+			return err
+		}
+		c.checkSpan(before, r, pruned)
+		before = r
+	}
+	return rows.Err()
+}
+
+// checkSpan holds one span to the one before it, and to its bodies.
+func (c *checking) checkSpan(before, r spanRow, pruned bool) {
+	name := fmt.Sprintf("%s from run %d", r.endpoint, r.first)
+	if r.last != 0 && r.last < r.first {
+		c.problem("%s: it ends with run %d, before it begins", name, r.last)
+	}
+	if before.id == r.id {
+		switch {
+		case before.last == 0:
+			c.problem("%s: what came before it has not ended", name)
+		case before.last >= r.first:
+			c.problem("%s: what came before it ends with run %d", name, before.last)
+		case before.sight == r.sight && before.judgement == r.judgement && before.last == r.first-1:
+			c.problem("%s: it is the same as what came before it", name)
+		}
+	}
+	if pruned {
+		return
+	}
+	want := []residency.Hash{r.sight, r.judgement, r.packets}
+	if r.last != 0 && r.latest != (residency.Hash{}) {
+		want = append(want, r.latest)
+	}
+	for _, h := range want {
+		if !c.bodies[h] {
+			c.problem("%s: body %s is not there", name, h)
+		}
+	}
+}
+
+// checkRuns holds every run to the bodies that its header names.
+func (c *checking) checkRuns() error {
+	heads, err := c.headers(c.ctx, "ORDER BY seq")
+	if err != nil {
+		return err
+	}
+	under := 0
+	for _, h := range heads {
+		want := []residency.Hash{h.setting, h.seen}
+		if h.run.Finished.IsZero() {
+			under++
+		} else {
+			want = append(want, h.outcome, h.scope)
+		}
+		for _, hash := range want {
+			if !c.bodies[hash] {
+				c.problem("run %d: body %s is not there", h.run.Seq, hash)
+			}
+		}
+		if h.leaf >= c.found.Leaves {
+			c.problem("run %d: its leaf %d is not in the log", h.run.Seq, h.leaf)
+		}
+	}
+	if under > 1 {
+		c.problem("%d runs have not ended", under)
+	}
+	return nil
+}
+
+// checkLog holds the leaves to being without a gap.
+func (c *checking) checkLog() error {
+	size, err := c.Size(c.ctx)
+	if err == nil && size != c.found.Leaves {
+		c.problem("the log has %d leaves, and the last is number %d", c.found.Leaves, size-1)
+	}
+	return err
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// Backup writes a whole copy of the store to a file that does not exist yet,
+// while runs go on. It is on disk when Backup returns. Whatever reads a store
+// reads the copy.
+func (s *Store) Backup(ctx context.Context, to string) error {
+	if err := s.copyTo(ctx, to); err != nil {
+		return fmt.Errorf("back up store: %w", err)
+	}
+	return nil
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	Kept string // where the file that was in its place is now; "" if there was none
+	Size int64  // leaves of the evidence log of what is in its place now
+	Runs int64  // number of its last run
+}
+
+// restoredBody is the body of a record of kind "restored".
+type restoredBody struct {
+	Schema  string `json:"schema"`
+	From    string `json:"from"`     // the backup's file
+	LogSize int64  `json:"log_size"` // leaves it had
+	LastSeq int64  `json:"last_seq"` // its last run
+	Kept    string `json:"kept,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Restore puts the backup from in the place of the store at path. The backup
+// is checked first, and what was in its place is kept under another name. It is
+// refused while a process has the store open. The restore becomes a part of the evidence log: what came after the backup is
+// missing, and the log says since when and by whom.
+func Restore(ctx context.Context, path, from string, o Options, by, reason string) (Restored, error) {
+	done, err := restore(ctx, path, from, o, by, reason)
+	if err != nil {
+		return done, fmt.Errorf("restore store: %w", err)
+	}
+	return done, nil
+}
+
+func restore(ctx context.Context, path, from string, o Options, by, reason string) (Restored, error) {
+	backup := o
+	backup.ReadOnly = true
+	source, err := Open(ctx, from, backup)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer source.Close()
+	checked, err := source.Check(ctx)
+	if err != nil {
+		return Restored{}, err
+	}
+	if len(checked.Problems) > 0 {
+		return Restored{}, &Fault{Path: from, Kind: ErrDamaged, Detail: checked.Problems[0], Hint: "take another backup"}
+	}
+	target := &Store{path: path, options: o}
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	unlock, err := target.lockRuns(soon)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer unlock()
+	if err := unused(ctx, path); err != nil {
+		return Restored{}, err
+	}
+	temp := path + ".restore"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Restored{}, err
+	}
+	if err := source.copyTo(ctx, temp); err != nil {
+		return Restored{}, err
+	}
+	done := Restored{Size: checked.Leaves}
+	if done.Kept, err = target.setAside(); err != nil {
+		os.Remove(temp)
+		return done, err
+	}
+	if err := settle(temp, path); err != nil {
+		return done, err
+	}
+	return done, target.recordRestore(ctx, &done, from, by, reason)
+}
+
+// unused makes sure that no process has the store open: it would go on writing
+// to the file that was put aside. A file that cannot be opened is used by none.
+func unused(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	db, err := sql.Open("sqlite", dsn(path, url.Values{"mode": {"rw"}, "_busy_timeout": {"200"}, "_pragma": {"locking_mode(EXCLUSIVE)"}, "_txlock": {"exclusive"}}))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		return tx.Rollback()
+	}
+	if err = fault(path, err); errors.Is(err, ErrBusy) {
+		return &Fault{Path: path, Kind: ErrBusy, Hint: "stop \"residency watch\" and whatever else uses it, then try again"}
+	}
+	return nil
+}
+
+// setAside gives the store's files other names and returns that of the main
+// one.
+func (s *Store) setAside() (string, error) {
+	if _, err := os.Lstat(s.path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	kept := s.path + ".before-restore-" + s.now().UTC().Format("20060102T150405Z")
+	for n := 2; ; n++ { // twice within a second
+		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		kept = fmt.Sprintf("%s.before-restore-%s-%d", s.path, s.now().UTC().Format("20060102T150405Z"), n)
+	}
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(s.path+end, kept+end); err != nil && (end == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return "", err
+		}
+	}
+	return kept, nil
+}
+
+// recordRestore opens the restored store and seals that it was restored.
+func (s *Store) recordRestore(ctx context.Context, done *Restored, from, by, reason string) error {
+	restored, err := Open(ctx, s.path, s.options)
+	if err != nil {
+		return err
+	}
+	defer restored.Close()
+	if err := restored.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM runs").Scan(&done.Runs); err != nil {
+		return err
+	}
+	body, err := json.Marshal(restoredBody{Schema: "residency/restored/v1", From: from, LogSize: done.Size, LastSeq: done.Runs, Kept: done.Kept, Reason: reason})
+	if err != nil {
+		return err
+	}
+	return restored.Record(ctx, residency.Record{Kind: "restored", At: s.now(), By: by, Body: body})
+}
