@@ -8,9 +8,17 @@ import (
 	"slices"
 	"time"
 
+	"residency/internal/alert"
 	"residency/internal/config"
 	"residency/internal/residency"
 	"residency/internal/store"
+	"residency/internal/watch"
+)
+
+// The store is the memory of the engine and the outbox of the courier.
+var (
+	_ watch.Memory = (*store.Store)(nil)
+	_ alert.Outbox = (*store.Store)(nil)
 )
 
 // errNoStore is what commands say that need a store and have none.

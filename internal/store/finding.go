@@ -40,7 +40,7 @@ func (s *Store) saveFinding(w *writer, seq int64, f residency.Finding) error {
 		}
 		f.Acknowledged, f.Disputed = kept.Acknowledged, kept.Disputed
 		if kept.ClosedAs == residency.ClosedFalsePositive {
-			f.Closed, f.ClosedAs = kept.Closed, kept.ClosedAs
+			f.Closed, f.ClosedAs, f.Waiver, f.Told = kept.Closed, kept.ClosedAs, kept.Waiver, kept.Told
 		}
 	}
 	return s.writeFinding(w, f, people)
@@ -53,9 +53,54 @@ func (s *Store) writeFinding(w *writer, f residency.Finding, people int64) error
 		return err
 	}
 	endpoint := residency.Endpoint{Vendor: f.Vendor, Service: f.Service, Host: f.Host}.Key()
-	return w.run(`INSERT INTO findings (id, endpoint, vendor, claim, market, opened, closed, people_seq, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (id) DO UPDATE SET opened = excluded.opened, closed = excluded.closed, people_seq = excluded.people_seq, data = excluded.data`,
-		f.Key, endpoint, f.Vendor, f.Claim, f.Market.String(), micros(f.Opened), micros(f.Closed), people, string(data))
+	return w.run(`INSERT INTO findings (id, endpoint, vendor, claim, market, opened, closed, closed_as, people_seq, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO UPDATE SET opened = excluded.opened, closed = excluded.closed, closed_as = excluded.closed_as, people_seq = excluded.people_seq, data = excluded.data`,
+		f.Key, endpoint, f.Vendor, f.Claim, f.Market.String(), micros(f.Opened), micros(f.Closed), string(f.ClosedAs), people, string(data))
+}
+
+// saveSubjects saves what was told of each subject, and forgets those that are
+// gone.
+func (s *Store) saveSubjects(w *writer, list []residency.Told) error {
+	for _, t := range list {
+		if t.Gone {
+			if err := w.run("DELETE FROM subjects WHERE name = $1", t.Subject); err != nil {
+				return err
+			}
+			continue
+		}
+		data, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		if err := w.run("INSERT INTO subjects (name, data) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET data = excluded.data", t.Subject, string(data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ongoing returns what goes on beyond one endpoint: every open finding, and
+// what was told of each subject.
+func (s *Store) Ongoing(ctx context.Context) ([]residency.Finding, []residency.Told, error) {
+	const action = "read what goes on"
+	open, err := s.findings(ctx, s.read, Which{State: StateOpen})
+	if err != nil {
+		return nil, nil, s.wrap(action, err)
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT data FROM subjects ORDER BY name")
+	if err != nil {
+		return nil, nil, s.wrap(action, err)
+	}
+	defer rows.Close()
+	var told []residency.Told
+	for rows.Next() {
+		var t residency.Told
+		if err := rows.Scan(jsonColumn{&t}); err != nil {
+			return nil, nil, s.wrap(action, err)
+		}
+		told = append(told, t)
+	}
+	return open, told, s.wrap(action, rows.Err())
 }
 
 // Which says which findings are wanted. The zero Which is all of them.

@@ -225,7 +225,8 @@ func (s *Store) pruneRuns(w *writer, cut int64, held bool) (int, error) {
 }
 
 // pruneTold deletes findings that were closed, and alerts that were made,
-// before the time; not those of the vendors given, and no alert on its way.
+// before the time; not those of the vendors given, no alert on its way, and no
+// finding that was settled as wrong, for it would be opened again.
 func (s *Store) pruneTold(w *writer, before time.Time, vendors []string) (findings, alerts int, err error) {
 	not, args := "", []any{micros(before)}
 	if len(vendors) > 0 {
@@ -234,7 +235,7 @@ func (s *Store) pruneTold(w *writer, before time.Time, vendors []string) (findin
 			args = append(args, v)
 		}
 	}
-	n, err := w.exec("DELETE FROM findings WHERE closed > 0 AND closed < $1"+not, args...)
+	n, err := w.exec("DELETE FROM findings WHERE closed > 0 AND closed < $1 AND closed_as <> 'false_positive'"+not, args...)
 	if err != nil {
 		return 0, 0, err
 	}

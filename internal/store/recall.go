@@ -232,14 +232,15 @@ func waivers(cells []residency.Cell) string {
 	return key
 }
 
-// recallFindings adds the findings that are open, or were closed since.
+// recallFindings adds the findings that are open, were closed since, or were
+// found to be wrong: what was settled is not opened again by the same addresses.
 func (s *Store) recallFindings(ctx context.Context, endpoints []string, since time.Time, all map[string]residency.Recollection) error {
 	for chunk := range slices.Chunk(endpoints, most) {
 		args := []any{micros(since)}
 		for _, e := range chunk {
 			args = append(args, e)
 		}
-		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+list(2, len(chunk))+" AND (closed = 0 OR closed >= $1) ORDER BY opened, id", args...)
+		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+list(2, len(chunk))+" AND (closed = 0 OR closed >= $1 OR closed_as = 'false_positive') ORDER BY opened, id", args...)
 		if err != nil {
 			return err
 		}

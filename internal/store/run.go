@@ -105,6 +105,9 @@ func (s *Store) End(ctx context.Context, seq int64, end residency.RunEnd) error 
 		if err := s.saveTold(w, seq, end.Findings, end.Alerts); err != nil {
 			return err
 		}
+		if err := s.saveSubjects(w, end.Told); err != nil {
+			return err
+		}
 		return s.closeRun(w, end.Run, r.seals)
 	})
 	if err != nil {

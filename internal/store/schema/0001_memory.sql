@@ -95,11 +95,18 @@ CREATE TABLE findings (
 	market     TEXT NOT NULL,
 	opened     BIGINT NOT NULL,
 	closed     BIGINT NOT NULL,  -- 0 while open
+	closed_as  TEXT NOT NULL,
 	people_seq INTEGER NOT NULL, -- the last run begun when somebody last said something of it
 	data       TEXT NOT NULL     -- JSON
 );
 CREATE INDEX findings_endpoint ON findings (endpoint);
 CREATE INDEX findings_closed ON findings (closed);
+
+-- What was told of each subject that is no finding.
+CREATE TABLE subjects (
+	name TEXT PRIMARY KEY, -- Told.Subject
+	data TEXT NOT NULL     -- JSON
+);
 
 -- What is to be told. n counts in the order of saving, whatever the clock did.
 CREATE TABLE alerts (

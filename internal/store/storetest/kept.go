@@ -211,6 +211,48 @@ func findings(t *testing.T, open Open) {
 	if got := recallOne(t, s, 1, 3+4*24*30).Findings; len(got) != 0 {
 		t.Errorf("Recall a month later = %v", got)
 	}
+	f.ClosedAs = residency.ClosedFalsePositive
+	save(4, f)
+	if diff := cmp.Diff([]residency.Finding{f}, recallOne(t, s, 1, 3+4*24*30).Findings); diff != "" {
+		t.Errorf("Recall a month after it was settled as wrong (-want +got):\n%s", diff)
+	}
+}
+
+// ongoing: the open findings of all endpoints, and what was told of each
+// subject until it is gone.
+func ongoing(t *testing.T, open Open) {
+	s := fresh(t, open)
+	ctx := t.Context()
+	end := func(n int, e residency.RunEnd) {
+		t.Helper()
+		e.Run = RunAt(n)
+		seq, err := s.Begin(ctx, e.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.End(ctx, seq, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed := Finding(2)
+	closed.Closed, closed.ClosedAs = Start(), residency.ClosedGone
+	a, b := residency.Told{Subject: "claim/a", First: Start(), Steps: []string{"told"}}, residency.Told{Subject: "vendor/b", First: Start(), Since: Start()}
+	end(1, residency.RunEnd{Findings: []residency.Finding{Finding(3), closed, Finding(1)}, Told: []residency.Told{b, a}})
+	check := func(want ...residency.Told) {
+		t.Helper()
+		findings, told, err := s.Ongoing(ctx)
+		if err != nil || len(findings) != 2 {
+			t.Errorf("Ongoing = %v, %v, want two findings", findings, err)
+		}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("Ongoing (-want +got):\n%s", diff)
+		}
+	}
+	check(a, b)
+	a.Steps = append(a.Steps, "due")
+	b.Gone = true
+	end(2, residency.RunEnd{Told: []residency.Told{a, b}})
+	check(a)
 }
 
 // bodies: what was seen can be read again, and what was never seen is an error.

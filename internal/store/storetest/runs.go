@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		"cells":         cells,
 		"claims":        claims,
 		"findings":      findings,
+		"ongoing":       ongoing,
 		"bodies":        bodies,
 		"outbox":        outbox,
 		"new channel":   newChannel,

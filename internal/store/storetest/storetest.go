@@ -22,6 +22,7 @@ type Store interface {
 	Save(ctx context.Context, seq int64, b residency.Batch) error
 	End(ctx context.Context, seq int64, end residency.RunEnd) error
 	Claims(ctx context.Context) ([]residency.ClaimState, error)
+	Ongoing(ctx context.Context) ([]residency.Finding, []residency.Told, error)
 
 	Waiting(ctx context.Context, channel string, since, now time.Time) ([]residency.Alert, error)
 	Pass(ctx context.Context, channel string, ids []string) error
