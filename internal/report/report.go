@@ -62,9 +62,13 @@ func Write(w io.Writer, format string, run residency.Run, o Options) error {
 
 // ExitCode returns the exit code of a run, which is that of a monitoring
 // plugin: 2 if a claim is broken, 3 if one is unknown, the run is partial or
-// no claim was judged, 1 if one is pending, else 0. Claims that are historic,
+// no claim was judged, 1 if one is pending, else 0. A run that is overdue says
+// nothing of now: 3 whatever it found. Claims that are historic,
 // withdrawn or superseded are shown on request, and have no part in it.
 func ExitCode(run residency.Run) int {
+	if run.Overdue != "" {
+		return 3
+	}
 	live, pending, unknown := 0, false, run.Partial
 	for _, c := range run.Claims {
 		if !c.Claim.Live() {
@@ -124,22 +128,17 @@ func standings(run *residency.Run) (counts [4]int) {
 	return counts
 }
 
-// verdicts counts a run's cells; those that do not count are apart.
+// verdicts counts a run's cells; those that do not count are apart. The claims
+// have the numbers: a run that was remembered need not hold every round.
 func verdicts(run *residency.Run) residency.CellCounts {
 	var n residency.CellCounts
-	for _, cell := range cells(run) {
-		switch {
-		case !cell.Counts:
-			n.NotCounted++
-		case cell.Verdict == residency.Inside:
-			n.Inside++
-		case cell.Verdict == residency.Outside:
-			n.Outside++
-		case cell.Verdict == residency.NotMeasured:
-			n.NotMeasured++
-		default:
-			n.Undetermined++
-		}
+	for _, c := range run.Claims {
+		n.NotCounted += c.Counts.NotCounted
+		n.Inside += c.Counts.Inside
+		n.Outside += c.Counts.Outside
+		n.NotMeasured += c.Counts.NotMeasured
+		n.Undetermined += c.Counts.Undetermined
+		n.Waived += c.Counts.Waived
 	}
 	return n
 }

@@ -56,6 +56,16 @@ type Run struct {
 	Partial   bool   // ended before everything was looked at
 	PartialBy string // why: "the time budget of 50s ran out", "interrupted"
 	Simulated bool   // judged as of another time than now (check --at)
+	Overdue   string // why the run is too old to say anything of now, "" if it is not (status)
+
+	// Reassessed is true when nothing was looked at: what was known was judged
+	// again, because a claim came due or a waiver ended.
+	Reassessed bool
+
+	// Due is the instant the run was due at, and Missed how many before it were
+	// missed: zero for a run that somebody asked for.
+	Due    time.Time
+	Missed int
 
 	Version string // of the program
 	Commit  string // of its source; "" when it is not known
