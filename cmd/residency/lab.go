@@ -18,7 +18,7 @@ import (
 
 func newLab(e *env) *cobra.Command {
 	var listen, at, write string
-	var force bool
+	var force, fromRoot bool
 	cmd := &cobra.Command{
 		Use:   "lab SCENARIO",
 		Short: "Serve a small invented internet on loopback, to try things on",
@@ -27,19 +27,25 @@ answered at one moment. The answers are invented.
 
 A scenario is one of: ` + strings.Join(lab.Builtins(), ", ") + `, or the path of a file.
 
-Each server has its own port: the first the one given, the next the one after.`,
+Each server has its own port: the first the one given, the next the one after.
+
+With --from-root the scenario is an internet of its own: a root, the server of its
+top-level domains, and the vendors' name servers, each at its own loopback address
+and all on one port. The configuration written then finds them from the root down.`,
 		Example: `  residency lab xiaomi-2014 --listen 127.0.0.1:5300 --at 2014-11-02 --write-config lab.toml
   residency check --config lab.toml --at 2014-11-02
+  residency lab xiaomi-2014 --from-root --write-config root.toml
   dig @127.0.0.1 -p 5300 api.account.xiaomi.com +subnet=49.36.8.0/24`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runLab(cmd.Context(), e, args[0], labFlags{listen, at, write, force})
+			return runLab(cmd.Context(), e, args[0], labFlags{listen, at, write, force, fromRoot})
 		},
 		ValidArgs: lab.Builtins(),
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:5300", "loopback address and port of the first server; port 0 picks free ones")
 	cmd.Flags().StringVar(&at, "at", "", "the moment to answer for (2014-11-02 or RFC 3339); the scenario's first step by default")
 	cmd.Flags().StringVar(&write, "write-config", "", "write the configuration that asks these servers to this file")
+	cmd.Flags().BoolVar(&fromRoot, "from-root", false, "serve a root, top-level domains and the vendors' name servers, to be found from the root")
 	cmd.Flags().BoolVar(&force, "force", false, "write over files that are there")
 	return cmd
 }
@@ -47,7 +53,7 @@ Each server has its own port: the first the one given, the next the one after.`,
 // labFlags are the flags of lab.
 type labFlags struct {
 	listen, at, write string
-	force             bool
+	force, fromRoot   bool
 }
 
 func runLab(ctx context.Context, e *env, name string, f labFlags) error {
@@ -63,7 +69,11 @@ func runLab(ctx context.Context, e *env, name string, f labFlags) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	net, err := s.Serve(ctx, f.listen, func() time.Time { return when })
+	serve := s.Serve
+	if f.fromRoot {
+		serve = s.ServeFromRoot
+	}
+	net, err := serve(ctx, f.listen, func() time.Time { return when })
 	if err != nil {
 		return failed(err)
 	}

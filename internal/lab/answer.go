@@ -15,12 +15,8 @@ const maxChain = 32
 // answer makes the reply of a server without faults. It is pure but for the
 // turns of pools: the same request, server, time and turn give the same reply.
 func (x *index) answer(srv *Server, req *request, now time.Time, t turns) reply {
-	rep := reply{
-		id: req.id, rd: req.rd, cd: req.cd, rcode: req.rcode,
-		asked: req.asked, question: req.question,
-		recursive: !srv.Authoritative,
-		edns:      req.edns, do: req.do,
-	}
+	rep := req.reply()
+	rep.recursive = !srv.Authoritative
 	if req.nsid {
 		rep.nsid = srv.NSID
 	}
@@ -36,6 +32,14 @@ func (x *index) answer(srv *Server, req *request, now time.Time, t turns) reply 
 	}
 	x.follow(srv, &rep, market, matched, now, t)
 	return rep
+}
+
+// reply returns the reply to a request, without anything in it.
+func (req *request) reply() reply {
+	return reply{
+		id: req.id, rd: req.rd, cd: req.cd, rcode: req.rcode,
+		asked: req.asked, question: req.question, edns: req.edns, do: req.do,
+	}
 }
 
 // follow fills the answer section: the aliases from the name asked to the end

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"residency/internal/residency"
@@ -12,7 +13,7 @@ import (
 // Config writes the configuration that asks the servers of n about the
 // scenario's endpoints: "config.toml" and the files that it names, by name.
 func (s *Scenario) Config(n *Net) (map[string][]byte, error) {
-	if len(n.Servers) != len(s.Servers) {
+	if n.Root == "" && len(n.Servers) != len(s.Servers) {
 		return nil, fmt.Errorf("write configuration of scenario %s: the servers are another scenario's", s.Name)
 	}
 	files := map[string][]byte{}
@@ -191,6 +192,19 @@ func (s *Scenario) writeServers(w *writer, n *Net) {
 	w.line("[resolve]")
 	w.list("types", []string{"A", "AAAA"})
 	w.line("")
+	if n.Root != "" {
+		w.line("# Whom to ask: nobody but the vendors' own name servers, found from the root of")
+		w.line("# this small internet. All of them stand on this machine, on one port.")
+		w.line("")
+		w.line("[[resolve.server]]")
+		w.line("name = %s", quote("from the root"))
+		w.line("iterative = true")
+		w.list("root_hints", []string{n.Root})
+		w.line("port = %d", netip.MustParseAddrPort(n.Root).Port())
+		w.line("allow_special = true")
+		w.line("")
+		return
+	}
 	w.line("# Whom to ask. Only a server that passes client subnets on answers for a market;")
 	w.line("# another one answers for the place it stands in.")
 	for i, r := range n.Servers {

@@ -102,16 +102,19 @@ func (x *index) zoneOf(name string) *zone {
 	apex := apexOf(name)
 	z := x.zones[apex]
 	if z == nil {
-		z = &zone{apex: dnsmessage.MustNewName(apex)}
-		z.soa = dnsmessage.SOAResource{
-			NS:   dnsmessage.MustNewName("ns.lab.invalid."),
-			MBox: dnsmessage.MustNewName("nobody.lab.invalid."),
-			// MinTTL is how long a "no" may be kept (RFC 2308 section 4).
-			Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, MinTTL: DefaultTTL,
-		}
+		z = newZone(apex)
 		x.zones[apex] = z
 	}
 	return z
+}
+
+func newZone(apex string) *zone {
+	return &zone{apex: dnsmessage.MustNewName(apex), soa: dnsmessage.SOAResource{
+		NS:   dnsmessage.MustNewName("ns.lab.invalid."),
+		MBox: dnsmessage.MustNewName("nobody.lab.invalid."),
+		// MinTTL is how long a "no" may be kept (RFC 2308 section 4).
+		Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, MinTTL: DefaultTTL,
+	}}
 }
 
 // entryOf is an entry and the markets that it speaks about.

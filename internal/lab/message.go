@@ -142,6 +142,7 @@ type reply struct {
 	question      dnsmessage.Question
 	answers       []record
 	soa           *zone // for the authority section of a "no" (RFC 2308)
+	referral      *referral
 	edns, do      bool
 	subnet        clientSubnet // returned when present
 	scope         int
@@ -155,7 +156,7 @@ func (r *reply) pack(buf []byte, limit int) []byte {
 	msg, err := r.build(buf[:0])
 	if err == nil && len(msg) > limit {
 		short := *r
-		short.truncated, short.answers, short.soa = true, nil, nil
+		short.truncated, short.answers, short.soa, short.referral = true, nil, nil, nil
 		msg, err = short.build(buf[:0])
 	}
 	if err != nil {
@@ -187,6 +188,11 @@ func (r *reply) build(buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if r.referral != nil {
+		if err := r.referral.add(&b); err != nil {
+			return nil, err
+		}
+	}
 	if r.soa != nil {
 		if err := b.StartAuthorities(); err != nil {
 			return nil, err
@@ -196,7 +202,7 @@ func (r *reply) build(buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := r.addOPT(&b); err != nil {
+	if err := r.addAdditionals(&b); err != nil {
 		return nil, err
 	}
 	return b.Finish()
@@ -220,14 +226,19 @@ func (rec record) add(b *dnsmessage.Builder) error {
 	return nil
 }
 
-// addOPT adds an OPT record when the request had one, and never otherwise
-// (RFC 6891 section 7).
-func (r *reply) addOPT(b *dnsmessage.Builder) error {
-	if !r.edns {
-		return nil
-	}
+// addAdditionals adds the addresses of name servers, and an OPT record when the
+// request had one, and never otherwise (RFC 6891 section 7).
+func (r *reply) addAdditionals(b *dnsmessage.Builder) error {
 	if err := b.StartAdditionals(); err != nil {
 		return err
+	}
+	if r.referral != nil {
+		if err := r.referral.addGlue(b); err != nil {
+			return err
+		}
+	}
+	if !r.edns {
+		return nil
 	}
 	var h dnsmessage.ResourceHeader
 	if err := h.SetEDNS0(ourUDP, r.rcode, r.do); err != nil {

@@ -16,6 +16,8 @@ type responder struct {
 	asked  atomic.Uint64
 	turns  turns           // of pools
 	counts []atomic.Uint64 // matching requests, by fault
+
+	refer func(*request) reply // of a root or top-level domain; nil: answers from the scenario
 }
 
 // countersFor returns a counter for each fault of a server.
@@ -39,6 +41,10 @@ func (r *responder) respond(buf, msg []byte, transport string) response {
 	limit := largest
 	if transport == "udp" {
 		limit = req.size
+	}
+	if r.refer != nil {
+		rep := r.refer(&req)
+		return response{msg: rep.pack(buf, limit)}
 	}
 	rep := r.index.answer(&r.server, &req, r.now(), r.turns)
 	if len(r.server.Faults) == 0 {

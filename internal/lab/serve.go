@@ -21,7 +21,8 @@ const (
 
 // Net is the servers of a scenario at work.
 type Net struct {
-	Servers []Running // in the scenario's order
+	Servers []Running // in the scenario's order; from the root: the root and the top-level domains first
+	Root    string    // address of the root server, "" where there is none
 
 	cancel context.CancelFunc
 	close  []io.Closer
@@ -98,13 +99,18 @@ func (s *Scenario) Serve(ctx context.Context, listen string, now func() time.Tim
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("serve scenario %s: start server %q: %w", s.Name, srv.Name, err), n.Close())
 		}
-		n.Servers = append(n.Servers, Running{
-			Name: srv.Name, Addr: bound.String(), Honours: !srv.Ignores,
-			Authoritative: srv.Authoritative, Does: srv.does(), responder: r,
-		})
+		n.Servers = append(n.Servers, running(r, bound))
 	}
 	context.AfterFunc(ctx, func() { _ = n.Close() })
 	return n, nil
+}
+
+// running describes a responder at work.
+func running(r *responder, addr netip.AddrPort) Running {
+	return Running{
+		Name: r.server.Name, Addr: addr.String(), Honours: !r.server.Ignores,
+		Authoritative: r.server.Authoritative, Does: r.server.does(), responder: r,
+	}
 }
 
 // loopback reads a listen address and refuses any that others can reach.
