@@ -541,7 +541,8 @@ func TestDataDir(t *testing.T) {
 	}
 }
 
-// TestDataDoc: the configuration in docs/data.md loads, and its commands exist.
+// TestDataDoc: the configuration in docs/data.md loads, its commands exist, and
+// it says from where each source comes.
 func TestDataDoc(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/data.md")
@@ -556,12 +557,24 @@ func TestDataDoc(t *testing.T) {
 		}
 		n++
 		cfg, err := e.loader().Parse("config.toml", []byte(someVendor+strings.Join(b.lines, "\n")+"\n"))
-		if err != nil || len(cfg.Geo.Updates) != 3 || len(cfg.Schedule.GeoData) != 1 {
-			t.Errorf("the block loads as %+v, %v", cfg, err)
+		switch {
+		case err != nil:
+			t.Errorf("block %d: %v", n, err)
+		case n == 1 && (len(cfg.Geo.Updates) != 3 || len(cfg.Schedule.GeoData) != 1):
+			t.Errorf("the first block loads as %+v", cfg)
+		case n == 2 && cfg.Geo.Geofeeds[0].Built.String() != "2026-10-01":
+			t.Errorf("the second block loads as %+v", cfg.Geo)
 		}
 	}
-	if n == 0 {
-		t.Error("no block of TOML in it")
+	if n != 2 {
+		t.Errorf("%d blocks of TOML in it, want 2", n)
+	}
+	for _, r := range dataset.Remotes() {
+		for _, url := range r.URLs {
+			if !strings.Contains(string(text), r.Name) || !strings.Contains(string(text), "`"+url+"`") {
+				t.Errorf("docs/data.md does not say that %s comes from %s", r.Name, url)
+			}
+		}
 	}
 	for _, name := range []string{"list", "update", "import", "diff"} {
 		if cmd, _, err := newRoot(e).Find([]string{"data", name}); err != nil || cmd.Name() != name || !strings.Contains(string(text), "`residency data "+name) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func newDataDiff(e *env, shared *dataFlags) *cobra.Command {
-	var format string
+	var format, from string
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW [ADDRESS...]",
 		Short: "Say which addresses other data puts elsewhere",
@@ -28,25 +29,45 @@ a database was corrected.
 
 OLD and NEW are data directories, or "current" (the data in use), "previous"
 (of each set the file before it; the embedded one where there is none) or
-"embedded" (what the program carries). Addresses come from the command line or,
-without any, one a line from standard input.`,
+"embedded" (what the program carries). Addresses come from the command line,
+from the file of --addresses or, without either, one a line from standard input.`,
 		Example: `  residency data diff previous current 110.43.87.16
-  residency data diff /archive/2026-08 current < addresses.txt`,
+  residency data diff /archive/2026-08 current --addresses addresses.txt`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, err := shared.geo(e)
 			if err != nil {
 				return err
 			}
-			var input io.Reader = e.stdin
-			if len(args) > 2 {
-				input = strings.NewReader(strings.Join(args[2:], "\n"))
+			input, err := e.addressesOf(from, args[2:])
+			if err != nil {
+				return err
 			}
+			defer input.Close()
 			return runDiff(cmd.Context(), e, g, args[0], args[1], format, input)
 		},
 	}
 	cmd.Flags().StringVarP(&format, "format", "f", "table", "output: table, ndjson")
+	cmd.Flags().StringVar(&from, "addresses", "", "read addresses from this file, one a line; - is standard input")
 	return cmd
+}
+
+// addressesOf opens the addresses that a command is about: those given, else the
+// file, else standard input.
+func (e *env) addressesOf(file string, given []string) (io.ReadCloser, error) {
+	switch {
+	case file != "" && len(given) > 0:
+		return nil, misused("addresses are given, and --addresses names a file of others")
+	case len(given) > 0:
+		return io.NopCloser(strings.NewReader(strings.Join(given, "\n"))), nil
+	case file == "" || file == "-":
+		return io.NopCloser(e.stdin), nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, failed(err) // "open PATH: cause"
+	}
+	return f, nil
 }
 
 // change is one address that two sets of data put in different places.

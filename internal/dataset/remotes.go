@@ -4,7 +4,7 @@ import "residency/internal/residency"
 
 // None of these places could be reached where this table was written; they are
 // known from the makers' documentation and from public programs that use them,
-// in November 2026. Where that is thin, the comment says so. Every URL can be
+// in November 2026. The witness of each stands in docs/data.md. Every URL can be
 // replaced in the configuration.
 
 const noneStated = "none stated; published by the operator for its customers"
@@ -41,8 +41,8 @@ func databases() []Remote {
 			Offline:  [][]string{{"server-country.mmdb", "geo-whois-asn-country.mmdb"}},
 		},
 		{
-			// The file code follows those of DB9 and DB11, which are in use;
-			// the maker's page lists no codes of MMDB files.
+			// The maker's page lists no codes of MMDB files; several public
+			// programs get this one under this code.
 			Name: "ip2location-lite", Title: "IP2Location LITE DB1", Lineage: "ip2location", File: "IP2LOCATION-LITE-DB1.MMDB",
 			Class: residency.ClassDatabase, Format: FormatMMDB, Pack: PackZip, Member: ".mmdb", NeedsKey: true, Least: 100_000,
 			URLs:    []string{"https://www.ip2location.com/download/?token={key}&file=DB1LITEMMDB"},
