@@ -57,7 +57,7 @@ func run(ctx context.Context, e *env, args []string) int {
 		return code // a result, and printed
 	}
 	say(e, msg)
-	if cmd != nil && cmd.CommandPath() == "residency check" {
+	if cmd != nil && (cmd.CommandPath() == "residency check" || cmd.CommandPath() == "residency status") {
 		return exitUnknown // 1 and 2 are results there
 	}
 	return code
@@ -104,7 +104,7 @@ goes elsewhere. It can never show that it does not.`,
 			return target.Help()
 		}})
 	root.AddCommand(
-		newDemo(e), newCheck(e), newWatch(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
+		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
 		newConfig(e), newData(e), newStore(e), newLab(e), newVersion(e),
 	)
 	return root

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/config"
+	"residency/internal/report"
+	"residency/internal/residency"
+	"residency/internal/store"
+	"residency/internal/watch"
+)
+
+// statusFlags are the flags of status.
+type statusFlags struct {
+	config, format      string
+	claims              []string
+	quiet, all, noWaive bool
+}
+
+func newStatus(e *env) *cobra.Command {
+	var f statusFlags
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say how every claim stands by what is remembered, without looking",
+		Long: `Read the results of the latest check from the store, in no time and without a
+packet, and end with the exit code of check. Whether a claim is due is judged as
+of now.
+
+The exit code is 3 when nothing was checked yet, when the store cannot be read,
+and when two more checks were due by [schedule] since the last complete one began
+(without a schedule: when that is older than twice the time between the last two):
+what it found then says nothing of now.
+
+Only results that are not plainly inside are listed; the claims count all.`,
+		Example: `  residency status
+  residency status --claim phase-2a --format nagios`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), e, f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
+	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
+	fl.StringSliceVar(&f.claims, "claim", nil, "only these claims, by id")
+	fl.BoolVar(&f.noWaive, "no-waivers", false, "count what a waiver covers too")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing when all is well")
+	fl.BoolVar(&f.all, "all", false, "print every result that is not inside, however many")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checkFormats, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func runStatus(ctx context.Context, e *env, f statusFlags) error {
+	if !slices.Contains(checkFormats, f.format) {
+		return misused("unknown format %q: want one of %s", f.format, strings.Join(checkFormats, ", "))
+	}
+	cfg, err := e.loader().Load(f.config)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	s, err := e.readStore(ctx, cfg)
+	if err != nil {
+		return exitError{exitUnknown, err}
+	}
+	defer s.Close()
+	run, err := e.latest(ctx, cfg, s, f.claims)
+	if err != nil {
+		return exitError{exitUnknown, err}
+	}
+	if f.noWaive {
+		withoutWaivers(&run)
+	}
+	if err := e.print(run, checkFlags{format: f.format, quiet: f.quiet, all: f.all}); err != nil {
+		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
+	}
+	if code := report.ExitCode(run); code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+// withoutWaivers makes the effective standings those without any waiver.
+func withoutWaivers(run *residency.Run) {
+	for i := range run.Claims {
+		run.Claims[i].Effective = run.Claims[i].Standing
+	}
+}
+
+// mostShown is how many hosts status opens: more are counted, and not listed.
+const mostShown = 2000
+
+// latest returns the latest run as it stands now: its claims judged by now's
+// date, the results that are not inside with what they rest on, and why it says
+// nothing of now if it is too old.
+func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, ids []string) (residency.Run, error) {
+	runs, err := s.LastRuns(ctx, 1)
+	if err != nil {
+		return residency.Run{}, err
+	}
+	if len(runs) == 0 {
+		return residency.Run{}, errors.New("read " + s.Path() + ": nothing was checked yet")
+	}
+	run, now := runs[0], e.now()
+	for _, id := range ids {
+		if !slices.ContainsFunc(run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id }) {
+			return run, fmt.Errorf("the latest check judged no claim %q", id)
+		}
+	}
+	run.Claims = slices.DeleteFunc(run.Claims, func(c residency.ClaimStanding) bool {
+		return len(ids) > 0 && !slices.Contains(ids, c.Claim.ID)
+	})
+	if err := stateClaims(ctx, s, &run, now); err != nil {
+		return run, err
+	}
+	if err := e.cellsOf(ctx, s, &run); err != nil {
+		return run, err
+	}
+	whole, ok, err := s.LastWhole(ctx)
+	if err != nil {
+		return run, err
+	}
+	run.Overdue = e.overdue(ctx, cfg, s, whole, ok)
+	age := now.Sub(run.Finished).Round(time.Second)
+	run.Notices = append([]string{fmt.Sprintf("this is what the check of %s found, %s ago; nothing was looked at now",
+		run.Started.In(cfg.Organisation.Location).Format("2 Jan 2006 15:04 MST"), age)}, run.Notices...)
+	if run.Overdue != "" {
+		run.Notices = append([]string{run.Overdue}, run.Notices...)
+	}
+	return run, nil
+}
+
+// stateClaims brings standings up to now: a claim may have come due since, and
+// the store knows since when each has stood so.
+func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now time.Time) error {
+	states, err := s.Claims(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range run.Claims {
+		c := &run.Claims[i]
+		for _, st := range states {
+			if st.Claim == c.Claim.ID {
+				c.LastOutside, c.BrokenSince = st.LastOutside, st.BrokenSince
+			}
+		}
+		if !c.Claim.InForce(now) {
+			continue
+		}
+		if c.Standing == residency.Pending {
+			c.Standing, c.BrokenSince = residency.Broken, c.Claim.Due
+		}
+		if c.Effective == residency.Pending {
+			c.Effective = residency.Broken
+		}
+	}
+	return nil
+}
+
+// cellsOf adds the results that are not plainly inside, with where their
+// addresses are.
+func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run) error {
+	var ids []string
+	for _, c := range run.Claims {
+		ids = append(ids, c.Claim.ID)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	cells, err := s.LatestCells(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	at := map[string]int{}
+	var keys []string
+	for _, c := range cells {
+		key := c.Endpoint.Key()
+		i, known := at[key]
+		if !known {
+			if len(run.Rounds) == mostShown {
+				continue
+			}
+			i = len(run.Rounds)
+			at[key] = i
+			keys = append(keys, key)
+			run.Rounds = append(run.Rounds, residency.Round{Endpoint: c.Endpoint, At: run.At})
+		}
+		run.Rounds[i].Cells = append(run.Rounds[i].Cells, c)
+	}
+	return places(ctx, s, run, keys)
+}
+
+// places adds where the addresses of the rounds are, and the looks that showed
+// them.
+func places(ctx context.Context, s *store.Store, run *residency.Run, keys []string) error {
+	known, err := s.Recall(ctx, keys, run.At)
+	if err != nil {
+		return err
+	}
+	var spans []residency.Span
+	var endpoints []residency.Endpoint
+	var which []int
+	for i, key := range keys {
+		if list := known[key].Spans; len(list) > 0 {
+			spans, which = append(spans, list[len(list)-1]), append(which, i)
+			endpoints = append(endpoints, run.Rounds[i].Endpoint)
+		}
+	}
+	rounds, err := remembered(ctx, s, spans, endpoints)
+	if err != nil {
+		return err
+	}
+	for n, r := range rounds {
+		round := &run.Rounds[which[n]]
+		round.Observations, round.Locations, round.Markets = r.Observations, r.Locations, r.Markets
+	}
+	return nil
+}
+
+// overdue says why the last complete run is too old to say anything of now; ""
+// if it is not.
+func (e *env) overdue(ctx context.Context, cfg *config.Config, s *store.Store, whole residency.Run, ok bool) string {
+	if !ok {
+		return "no check was complete yet, so nothing can be said of now"
+	}
+	now, until := e.now(), speaksUntil(cfg, whole, e.now())
+	if until.IsZero() {
+		every := between(ctx, s)
+		if every == 0 {
+			return ""
+		}
+		until = whole.Finished.Add(2 * every)
+	}
+	if !now.After(until) {
+		return ""
+	}
+	return fmt.Sprintf("the last complete check ended %s ago, and two more were due since: it says nothing of now",
+		now.Sub(whole.Finished).Round(time.Minute))
+}
+
+// speaksUntil returns until when a run says something of now, by the schedule:
+// the second instant after it at which a check is due, and the time that a
+// check takes. Of several schedules the first to come counts. Zero when there
+// is no schedule.
+func speaksUntil(cfg *config.Config, run residency.Run, now time.Time) time.Time {
+	var first time.Time
+	seen := map[string]bool{}
+	for _, ep := range cfg.Endpoints() {
+		specs := cfg.Schedule.Of(ep, cfg.Claims)
+		name := strings.Join(specs, "\n")
+		if len(specs) == 0 || seen[name] {
+			continue
+		}
+		seen[name] = true
+		schedule, err := watch.ParseSchedule(specs, cfg.Organisation.Location, now)
+		if err != nil {
+			continue // the configuration was read, so it is right
+		}
+		t := schedule.Next(schedule.Next(run.Started))
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return first.Add(max(time.Minute, run.Finished.Sub(run.Started)))
+}
+
+// between returns the time between the last two runs, an hour at least; zero
+// when there was one.
+func between(ctx context.Context, s *store.Store) time.Duration {
+	runs, err := s.LastRuns(ctx, 2)
+	if err != nil || len(runs) < 2 {
+		return 0
+	}
+	return max(time.Hour, runs[0].Started.Sub(runs[1].Started))
+}
