@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -240,38 +239,6 @@ func (e *engine) took(f *flight) {
 // backsOff reports whether an rcode is that of a server that wants to be asked
 // less.
 func (e *engine) backsOff(rcode int) bool { return rcode == dns.RcodeRefused }
-
-// cookies holds the response to a try against the cookie that was sent, and
-// keeps the server's (RFC 7873 section 5.3). A response over UDP that has not
-// the cookie it should have may be somebody else's: the server is asked again
-// over TCP, where that cannot be.
-func (e *engine) cookies(f *flight) {
-	t := &f.cur
-	if t.resp == nil || f.q.cookie == nil {
-		return
-	}
-	back, sent, cause := t.resp.cookie, f.q.cookie, error(nil)
-	switch {
-	case back == nil && len(sent) > clientCookie && t.resp.opt && !e.habits.loose.Load():
-		cause = errNoCookie
-		if t.Transport != overUDP { // so it is the server's way
-			e.habits.loose.Store(true)
-		}
-	case back == nil:
-	case len(back) < clientCookie || string(back[:clientCookie]) != string(sent[:clientCookie]):
-		cause = errCookie
-	case len(back) >= clientCookie+8 && len(back) <= clientCookie+32:
-		e.habits.learns(back)
-	}
-	if cause != nil && t.Transport == overUDP {
-		t.resp, t.Failure, t.cause, t.overTCP = nil, residency.FailMismatch, cause, true
-	}
-}
-
-var (
-	errNoCookie = errors.New("the answer lacks the cookie that the server gave before")
-	errCookie   = errors.New("the answer carries another cookie than the one sent")
-)
 
 // why returns the failure of a query that got no response, in a word and in
 // words.

@@ -2,10 +2,13 @@ package resolve
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"residency/internal/residency"
 )
 
 // How much of EDNS a server is asked with. One that refuses it is asked with
@@ -122,3 +125,34 @@ func (h *habits) machine(nsid []byte) string {
 // prefixes64 returns the prefixes with which IPv6 addresses are made from IPv4
 // ones: those of the resolver, once found, and always the well-known one.
 func (h *habits) prefixes64() []netip.Prefix { return *h.nat64.Load() }
+
+// checkCookie holds the response to a try against the cookie that was sent, and
+// keeps the server's (RFC 7873 section 5.3). A response over UDP that has not
+// the cookie it should have may be somebody else's: the server is asked again
+// over TCP, where that cannot be.
+func (h *habits) checkCookie(t *try, sent []byte) {
+	if t.resp == nil || sent == nil {
+		return
+	}
+	back, cause := t.resp.cookie, error(nil)
+	switch {
+	case back == nil && len(sent) > clientCookie && t.resp.opt && !h.loose.Load():
+		cause = errNoCookie
+		if t.Transport != overUDP { // so it is the server's way
+			h.loose.Store(true)
+		}
+	case back == nil:
+	case len(back) < clientCookie || string(back[:clientCookie]) != string(sent[:clientCookie]):
+		cause = errCookie
+	case len(back) >= clientCookie+8 && len(back) <= clientCookie+32:
+		h.learns(back)
+	}
+	if cause != nil && t.Transport == overUDP {
+		t.resp, t.Failure, t.cause, t.overTCP = nil, residency.FailMismatch, cause, true
+	}
+}
+
+var (
+	errNoCookie = errors.New("the answer lacks the cookie that the server gave before")
+	errCookie   = errors.New("the answer carries another cookie than the one sent")
+)

@@ -85,8 +85,8 @@ func (w *walk) askAddress(addr string, q query0) outcome {
 	if f := e.dead(); f != "" {
 		return outcome{failure: f, why: fmt.Sprintf("not asked any more, because %d requests in a row got no response", deadAfter)}
 	}
-	// The look holds how the server takes EDNS; it is asked without a cookie.
-	l := look{habits: e.line.habits, set: w.it.set, cookies: maxCookies}
+	// The look holds how the server takes EDNS and cookies.
+	l := look{habits: e.line.habits, set: w.it.set}
 	l.level, l.plain = l.habits.begin(w.it.set.now())
 	var tried []residency.Exchange
 	for {
@@ -105,9 +105,13 @@ func (w *walk) askAddress(addr string, q query0) outcome {
 // tries makes the tries of one request.
 func (w *walk) tries(addr string, e *endpoint, q query0, l *look) (r outcome) {
 	var err error
-	if r.q, err = newQuery(q.name, q.rtype, asking{
+	ask := asking{
 		subnet: q.subnet, edns: l.level < ednsNone, nsid: l.level == ednsFull, udpSize: w.it.set.udpSize, mix: w.it.set.mixCase, secure: q.secure,
-	}); err != nil {
+	}
+	if ask.nsid && l.cookies < maxCookies {
+		ask.cookie = l.habits.sends()
+	}
+	if r.q, err = newQuery(q.name, q.rtype, ask); err != nil {
 		r.failure, r.why = residency.FailFormerr, err.Error()
 		return r
 	}
@@ -124,13 +128,13 @@ func (w *walk) tries(addr string, e *endpoint, q query0, l *look) (r outcome) {
 			break
 		}
 		begun++
-		t := w.exchange(e, r.q)
+		t := w.exchange(e, l.overTCP, r.q)
 		r.tried = append(r.tried, t.Exchange)
 		if t.overTCP {
 			e.line.pace.spend() // the same try goes on: it does not wait, and later ones pay
 			w.left.Add(-1)
 			w.it.spent.Add(1)
-			t = e.line.exchange(w.ctx, overTCP, r.q, newID())
+			t = w.exchange(e, true, r.q)
 			r.tried = append(r.tried, t.Exchange)
 		}
 		if t.resp != nil {
@@ -185,8 +189,13 @@ func (w *walk) late(why string) outcome {
 // exchange makes one try on a socket of its own, so that each request has its
 // own source port. A try cut short by the end of the look, and not of the run,
 // has timed out.
-func (w *walk) exchange(e *endpoint, q *query) try {
-	t := e.line.exchange(w.ctx, e.line.way.transport, q, newID())
+func (w *walk) exchange(e *endpoint, tcp bool, q *query) try {
+	transport := e.line.way.transport
+	if tcp {
+		transport = overTCP
+	}
+	t := e.line.exchange(w.ctx, transport, q, newID())
+	e.line.habits.checkCookie(&t, q.cookie)
 	if t.Failure == residency.FailBudget && ended(w.run) == "" {
 		t.Failure = residency.FailTimeout
 	}

@@ -308,3 +308,63 @@ func TestIsPublic(t *testing.T) {
 		}
 	}
 }
+
+// TestIterativeCookies: name servers that want cookies get them back, and a
+// response with another cookie than ours is asked for again over TCP.
+func TestIterativeCookies(t *testing.T) {
+	t.Parallel()
+	n := small(t)
+	half := []byte("8 bytes!")
+	var strict, forged int
+	n.servers["11.0.2.1:53"].change = func(r request, p *reply) *reply {
+		if len(r.cookie) >= 8 {
+			p.options = []dnsmessage.Option{{Code: 10, Data: append(append([]byte(nil), r.cookie[:8]...), half...)}}
+			if string(r.cookie[8:]) != string(half) {
+				strict++
+				return &reply{rcode: 23 & 0xf, extRcode: 23 >> 4, noECS: true, options: p.options}
+			}
+		}
+		return p
+	}
+	n.servers["11.0.2.2:53"].change = func(r request, p *reply) *reply {
+		if !r.tcp && len(r.cookie) >= 8 {
+			forged++
+			p.options = []dnsmessage.Option{{Code: 10, Data: append([]byte("another!"), half...)}}
+			p.answers = []string{r.name + " 60 A 203.0.113.66"}
+		}
+		return p
+	}
+	r := n.resolver(nil)
+	for range 2 {
+		got, _ := looks(t, r, question("www.vendor.com", "A", "198.51.100.0/24"))
+		checkLooks(t, got, "ns1.vendor.com: 192.0.2.1", "ns2.vendor.com: 192.0.2.1")
+	}
+	if strict != 1 || forged == 0 {
+		t.Errorf("BADCOOKIE %d times, forged %d; want once, and some", strict, forged)
+	}
+}
+
+// TestOneOfAMarket: the way by which one market's questions go to the servers
+// found from the root can be asked alone, for draws.
+func TestOneOfAMarket(t *testing.T) {
+	t.Parallel()
+	n := small(t)
+	r := n.resolver(nil)
+	sg := residency.MustCountry("SG")
+	other := r.Servers[0]
+	r.Servers[0].Except, other.Only = []residency.Country{sg}, []residency.Country{sg}
+	r.Servers = append(r.Servers, other)
+	q := question("www.vendor.com", "A", "198.51.100.0/24")
+	q.Market = sg
+	for i, st := range r.Probe(t.Context(), q) {
+		one := r.One(st)
+		if len(one.Servers) != 1 || st.Asked(sg) != (i == 1) {
+			t.Fatalf("way %d: %d servers, status %+v", i, len(one.Servers), st)
+		}
+		count := 0
+		one.Observe(t.Context(), []residency.Question{q}, func(residency.Observation) { count++ })
+		if want := 2 * i; count != want {
+			t.Errorf("way %d: %d looks, want %d", i, count, want)
+		}
+	}
+}

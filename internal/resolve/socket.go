@@ -264,7 +264,7 @@ func (e *engine) receive(s *socket, in *inbox, r *reader) {
 		a.f.cur.RTT = now.Sub(a.f.sent)
 		if !a.f.cur.overTCP {
 			a.f.cur.accept(a.f.q, a.msg, &r.scratch)
-			e.cookies(a.f)
+			e.habits.checkCookie(&a.f.cur, a.f.q.cookie)
 		}
 		e.settle(a.f)
 	}
