@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (e Email) client(ctx context.Context) (*mail.Client, error) {
 		mandatory = mail.TLSMandatory
 	}
 	opts := []mail.Option{
-		mail.WithPort(number), mail.WithTLSPolicy(mandatory), mail.WithTLSConfig(tlsConfig), mail.WithTimeout(orDefault(e.Timeout)),
+		mail.WithPort(number), mail.WithTLSPolicy(mandatory), mail.WithTLSConfig(tlsConfig), mail.WithTimeout(2 * orDefault(e.Timeout)), // the context ends it first
 		mail.WithoutNoop(), mail.WithDialContextFunc(func(dial context.Context, network, addr string) (net.Conn, error) {
 			return e.connect(ctx, dial, network, addr, tlsConfig)
 		}),
@@ -225,7 +226,7 @@ func mailAddress(text string) (string, error) {
 	if err != nil || len(list) != 1 {
 		return "", errors.New("no address")
 	}
-	return list[0], nil
+	return strings.Trim(list[0], "<>"), nil
 }
 
 // failure returns what went wrong, without the password. Every reply of 5xx is
@@ -247,8 +248,17 @@ func (e Email) failure(ctx context.Context, err error) error {
 			out.text = "stopped: " + cause.Error()
 		}
 	}
-	out.text = "send mail by " + e.Server + ": " + cut(hide(clean(out.text), e.Password), 500)
+	out.text = "send mail by " + e.Server + ": " + cut(hide(clean(out.text), e.secrets()...), 500)
 	return out
+}
+
+// secrets returns the password in every form in which a server could repeat it.
+func (e Email) secrets() []string {
+	list := []string{e.Password}
+	for _, s := range []string{e.Password, "\x00" + e.User + "\x00" + e.Password} {
+		list = append(list, base64.StdEncoding.EncodeToString([]byte(s)))
+	}
+	return list
 }
 
 // String names the channel without its secrets.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os/exec"
 	"slices"
@@ -87,6 +88,7 @@ func Relay(in io.Reader) error {
 	}
 	service, err := new(router.ServiceRouter).Locate(m.URL)
 	if err == nil {
+		throughProxy(service)
 		params := types.Params{}
 		params.SetTitle(m.Title)
 		err = service.Send(m.Title+"\n\n"+m.Text, &params)
@@ -113,8 +115,21 @@ func Service(text string) (string, error) {
 
 // PastProxy reports whether the service is reached past every proxy, because
 // the library opens its connections itself.
-func PastProxy(service string) bool {
-	return slices.Contains([]string{"gotify", "mattermost", "smtp"}, service)
+func PastProxy(service string) bool { return service == "smtp" }
+
+// throughProxy has the services that make an HTTP client of their own go
+// through the proxy of the environment, as the others do.
+func throughProxy(service types.Service) {
+	switch s := service.(type) {
+	case interface{ GetHTTPClient() *http.Client }:
+		if c := s.GetHTTPClient(); c != nil {
+			if t, ok := c.Transport.(*http.Transport); ok && t.Proxy == nil {
+				t.Proxy = http.ProxyFromEnvironment
+			}
+		}
+	case interface{ SetHTTPClient(*http.Client) }:
+		s.SetHTTPClient(&http.Client{Timeout: time.Minute}) // the process ends sooner
+	}
 }
 
 // otherSecrets returns what may be a secret in the URL of a service: many have
