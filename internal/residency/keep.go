@@ -147,17 +147,28 @@ type keptLocation struct {
 // maxKept bounds how many locations a Keeper remembers.
 const maxKept = 1 << 14
 
-// Keep returns the round as it is remembered. Cells are those that are not
-// plainly inside.
+// Keep returns the round as it is remembered.
 func (k *Keeper) Keep(r *Round) KeptRound {
+	kept, where := k.See(r)
+	k.Judged(&kept, where, r)
+	return kept
+}
+
+// See begins to keep a round, before it is judged: what it showed, and the hash
+// of the location of every address.
+func (k *Keeper) See(r *Round) (KeptRound, map[netip.Addr]Hash) {
 	where := make(map[netip.Addr]Hash, len(r.Locations))
 	kept := KeptRound{Endpoint: r.Endpoint, Locations: make(map[Hash][]byte, len(r.Locations))}
-	for addr, loc := range r.Locations {
-		l := k.location(addr, loc)
-		where[addr] = l.hash
-		kept.Locations[l.hash] = l.body
-	}
+	k.locate(&kept, where, r)
 	kept.Sight = r.AppendSight(nil, where)
+	return kept, where
+}
+
+// Judged adds what See could not know: the judgement, locations of addresses
+// that earlier rounds showed, the cells that are not plainly inside, and the
+// packets.
+func (k *Keeper) Judged(kept *KeptRound, where map[netip.Addr]Hash, r *Round) {
+	k.locate(kept, where, r)
 	kept.Judgement = r.AppendJudgement(nil, where)
 	kept.Packets = r.AppendPackets(nil)
 	for _, c := range r.Cells {
@@ -165,7 +176,17 @@ func (k *Keeper) Keep(r *Round) KeptRound {
 			kept.Cells = append(kept.Cells, c)
 		}
 	}
-	return kept
+}
+
+// locate works out the hashes that are not known yet.
+func (k *Keeper) locate(kept *KeptRound, where map[netip.Addr]Hash, r *Round) {
+	for addr, loc := range r.Locations {
+		if _, known := where[addr]; !known {
+			l := k.location(addr, loc)
+			where[addr] = l.hash
+			kept.Locations[l.hash] = l.body
+		}
+	}
 }
 
 // location returns the hash and body of a location. The same address may have

@@ -52,46 +52,43 @@ type places struct {
 	names   map[netip.Addr][]string // that the addresses have by themselves
 }
 
-// locate finds out what it takes to locate all that the looks showed: the
-// names of the addresses, and how far they can be.
-func (e *Engine) locate(ctx context.Context, run *residency.Run, byEndpoint map[string][]residency.Observation) *places {
-	where := &places{locator: e.Locator, hints: e.Hints}
-	targets := e.targets(byEndpoint)
-	if len(targets) == 0 {
-		return where
+// find finds out what it takes to locate all that the looks of a batch showed:
+// the names of the addresses, and how far they can be.
+func (p *pass) find(ctx context.Context, b *batch) {
+	b.where = &places{locator: p.e.Locator, hints: p.e.Hints}
+	if p.e.Surveyor == nil && (p.e.Hints == nil || p.e.Namer == nil) {
+		return
 	}
-	if e.Hints != nil && e.Namer != nil {
+	targets := p.targets(b)
+	if len(targets) == 0 {
+		return
+	}
+	if p.e.Hints != nil && p.e.Namer != nil {
 		var addrs []netip.Addr
 		for _, t := range targets {
 			addrs = append(addrs, t.Addr())
 		}
-		where.names = e.Namer.Names(ctx, slices.Compact(addrs)) // sorted, so each once
+		b.where.names = p.e.Namer.Names(ctx, slices.Compact(addrs)) // sorted, so each once
 	}
-	if e.Surveyor == nil {
-		return where
+	if p.e.Surveyor == nil {
+		return
 	}
-	found := e.Surveyor.Survey(ctx, targets)
-	if found.Locator != nil {
-		where.locator = found.Locator
+	b.surveyed = p.e.Surveyor.Survey(ctx, targets)
+	if b.surveyed.Locator != nil {
+		b.where.locator = b.surveyed.Locator
 	}
-	run.Surveys = found.Surveys
-	run.Datasets = append(slices.Clone(run.Datasets), found.Datasets...)
-	run.Notices = slices.Clone(run.Notices)
-	for _, s := range found.Surveys {
-		run.Notices = append(run.Notices, s.Words())
-	}
-	return where
 }
 
 // targets lists every address that was seen with the port that users connect
 // to, each once, sorted.
-func (e *Engine) targets(byEndpoint map[string][]residency.Observation) []netip.AddrPort {
+func (p *pass) targets(b *batch) []netip.AddrPort {
 	seen := map[netip.AddrPort]bool{}
-	for _, ep := range e.Endpoints {
-		looks, ok := byEndpoint[ep.Key()]
-		if ok && ep.Address.IsValid() {
+	for _, place := range b.places {
+		ep := &p.e.Endpoints[place]
+		if ep.Address.IsValid() {
 			seen[netip.AddrPortFrom(ep.Address, ep.TCPPort())] = true
 		}
+		looks := b.looks[nameOf(ep)]
 		for i := range looks {
 			for _, a := range looks[i].Addresses {
 				seen[netip.AddrPortFrom(a.Address, ep.TCPPort())] = true

@@ -34,6 +34,9 @@ type Memory interface {
 	// what was told of each subject. It is asked once the batches are saved.
 	Ongoing(ctx context.Context) ([]residency.Finding, []residency.Told, error)
 
+	// Claims returns how each claim that was ever judged stands, since when.
+	Claims(ctx context.Context) ([]residency.ClaimState, error)
+
 	// End ends the run, in one transaction with its leaf of the evidence log.
 	End(ctx context.Context, seq int64, end residency.RunEnd) error
 }

@@ -34,49 +34,68 @@ type asking struct {
 	over   bool        // it brought no draw, though it should have
 }
 
-// redraw asks on, after the first look at every question, until the planner
-// has nothing more to ask. What time cuts off here is no look at all: every
-// question has had its own, so that the run is whole without it.
-func (e *Engine) redraw(ctx context.Context, run *residency.Run, questions []residency.Question, byEndpoint map[string][]residency.Observation) {
-	if e.Pool == nil {
+// drawing is how far the drawing of a run has got.
+type drawing struct {
+	begun bool
+	left  int           // questions that may still be put
+	time  time.Duration // that they may still take
+	asked int
+}
+
+// maxRemembered bounds of how many endpoints the draws are kept from run to
+// run. Those of the others begin anew in each.
+const maxRemembered = 20_000
+
+// redraw asks on, after the first look at every question of a batch, until the
+// planner has nothing more to ask. What time cuts off here is no look at all:
+// every question has had its own, so that the run is whole without it.
+func (p *pass) redraw(ctx context.Context, b *batch) {
+	settings := p.e.Pool
+	if settings == nil {
 		return
 	}
-	drawn := e.Pool.remember(byEndpoint, run.Started)
-	budget := e.Pool.budget(ctx)
-	ctx, cancel := context.WithTimeout(ctx, budget)
+	d := &p.draws
+	if !d.begun {
+		d.begun, d.left, d.time = true, settings.PerRun, settings.budget(ctx)
+	}
+	b.drawn = settings.remember(b.looks, p.run.Started)
+	began := p.e.Now()
+	ctx, cancel := context.WithTimeout(ctx, d.time)
 	defer cancel()
-	list := askings(run.Resolvers, questions, drawn)
-	end, left, asked := e.Now().Add(budget), e.Pool.PerRun, 0
+	list := askings(p.run.Resolvers, b.questions, b.drawn)
+	end := began.Add(d.time)
 	for ctx.Err() == nil {
-		plan := e.Pool.Next(e.Now(), end, left, candidates(list))
-		if len(plan.Ask) == 0 || !wait(ctx, plan.At.Sub(e.Now())) {
-			return
+		plan := settings.Next(p.e.Now(), end, d.left, candidates(list))
+		if len(plan.Ask) == 0 || !wait(ctx, plan.At.Sub(p.e.Now())) {
+			break
 		}
-		for _, batch := range batches(list, plan.Ask) {
-			left -= len(batch.questions)
-			e.again(ctx, batch, byEndpoint, &asked)
+		for _, some := range batches(list, plan.Ask) {
+			d.left -= len(some.questions)
+			p.again(ctx, some, b)
 		}
 	}
+	d.time = max(0, d.time-p.e.Now().Sub(began))
 }
 
 // remember adds the first looks to what earlier runs drew.
-func (p *Pool) remember(byEndpoint map[string][]residency.Observation, at time.Time) map[string]*pool.Drawn {
-	memory := p.Memory
-	if memory == nil {
-		memory = map[string]*pool.Drawn{}
-	}
-	for key, looks := range byEndpoint {
-		d := memory[key]
+func (p *Pool) remember(byName map[name][]residency.Observation, at time.Time) map[name]*pool.Drawn {
+	drawn := make(map[name]*pool.Drawn, len(byName))
+	for key, looks := range byName {
+		endpoint := residency.Endpoint{Vendor: key.vendor, Service: key.service, Host: key.host}
+		d := p.Memory[endpoint.Key()]
 		if d == nil {
 			d = &pool.Drawn{}
-			memory[key] = d
+			if p.Memory != nil && len(p.Memory) < maxRemembered {
+				p.Memory[endpoint.Key()] = d
+			}
 		}
 		d.Add(looks)
 		if p.Window > 0 {
 			d.Forget(at.Add(-p.Window), p.Max)
 		}
+		drawn[key] = d
 	}
-	return memory
+	return drawn
 }
 
 // budget is how long the draws may take: no more than half of what is left,
@@ -89,7 +108,7 @@ func (p *Pool) budget(ctx context.Context) time.Duration {
 }
 
 // askings lists every question at every resolver that drew something for it.
-func askings(resolvers []residency.ResolverStatus, questions []residency.Question, drawn map[string]*pool.Drawn) []*asking {
+func askings(resolvers []residency.ResolverStatus, questions []residency.Question, drawn map[name]*pool.Drawn) []*asking {
 	type group struct {
 		market         residency.Country
 		subnet         netip.Prefix
@@ -100,7 +119,7 @@ func askings(resolvers []residency.ResolverStatus, questions []residency.Questio
 	done := map[*pool.Drawn]map[residency.Country]bool{}
 	var list []*asking
 	for _, q := range questions {
-		d := drawn[q.Endpoint.Key()]
+		d := drawn[nameOf(&q.Endpoint)]
 		if done[d] == nil {
 			done[d] = map[residency.Country]bool{}
 		}
@@ -131,15 +150,15 @@ func candidates(list []*asking) []pool.Candidate {
 	return open
 }
 
-// batch is what one resolver is asked at a time.
-type batch struct {
+// asked is what one resolver is asked at a time.
+type asked struct {
 	status    residency.ResolverStatus
 	questions []residency.Question
 	of        []*asking
 }
 
 // batches gathers the wants of a plan by resolver, in the plan's order.
-func batches(list []*asking, wants []pool.Want) []*batch {
+func batches(list []*asking, wants []pool.Want) []*asked {
 	type id struct {
 		q        residency.Question
 		resolver string
@@ -148,14 +167,14 @@ func batches(list []*asking, wants []pool.Want) []*batch {
 	for _, a := range list {
 		byID[id{a.Question, a.Resolver}] = a
 	}
-	var out []*batch
+	var out []*asked
 	for _, w := range wants {
 		a := byID[id{w.Question, w.Resolver}]
-		i := slices.IndexFunc(out, func(b *batch) bool {
+		i := slices.IndexFunc(out, func(b *asked) bool {
 			return b.status.Name == w.Resolver && slices.Equal(b.status.Only, a.status.Only)
 		})
 		if i < 0 {
-			i, out = len(out), append(out, &batch{status: a.status})
+			i, out = len(out), append(out, &asked{status: a.status})
 		}
 		out[i].of = append(out[i].of, a)
 		out[i].questions = append(out[i].questions, slices.Repeat([]residency.Question{w.Question}, w.Times)...)
@@ -163,34 +182,37 @@ func batches(list []*asking, wants []pool.Want) []*batch {
 	return out
 }
 
-// again puts one batch, keeps its looks and gives up what brought no draw.
-func (e *Engine) again(ctx context.Context, b *batch, byEndpoint map[string][]residency.Observation, asked *int) {
-	observer := e.Observer
-	if e.Pool.Only != nil {
-		observer = e.Pool.Only(b.status)
+// again puts one resolver's questions, keeps their looks and gives up what
+// brought no draw.
+func (p *pass) again(ctx context.Context, some *asked, b *batch) {
+	observer := p.e.Observer
+	if p.e.Pool.Only != nil {
+		observer = p.e.Pool.Only(some.status)
 	}
-	before := make([]int, len(b.of))
-	for i, a := range b.of {
+	before := make([]int, len(some.of))
+	for i, a := range some.of {
 		before[i] = a.draws()
 	}
-	looks := map[string][]residency.Observation{}
-	total := *asked + len(b.questions)
-	observer.Observe(ctx, b.questions, func(o residency.Observation) {
-		*asked++
-		if cut := o.Failure == residency.FailBudget || o.Failure == residency.FailCancelled; !cut {
-			looks[o.Endpoint.Key()] = append(looks[o.Endpoint.Key()], o)
+	looks := map[name][]residency.Observation{}
+	count := &p.draws.asked
+	total := *count + len(some.questions)
+	observer.Observe(ctx, some.questions, func(o residency.Observation) {
+		*count++
+		if !cutOff(&o) {
+			key := nameOf(&o.Endpoint)
+			looks[key] = append(looks[key], o)
 		}
-		if e.Progress != nil {
-			e.Progress(*asked, max(total, *asked))
+		if p.e.Progress != nil {
+			p.e.Progress(*count, max(total, *count))
 		}
 	})
-	for _, a := range b.of {
-		key := a.Question.Endpoint.Key()
+	for _, a := range some.of {
+		key := nameOf(&a.Question.Endpoint)
 		a.drawn.Add(looks[key])
-		byEndpoint[key] = append(byEndpoint[key], looks[key]...)
+		b.looks[key] = append(b.looks[key], looks[key]...)
 		delete(looks, key) // several candidates may be of one endpoint
 	}
-	for i, a := range b.of {
+	for i, a := range some.of {
 		a.over = a.draws() == before[i]
 	}
 }
@@ -220,12 +242,10 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // drawnOf returns the draws of an endpoint: with those of earlier runs where
-// the engine has a memory, else those among the looks.
-func (e *Engine) drawnOf(ep residency.Endpoint, looks []residency.Observation) *pool.Drawn {
-	if e.Pool != nil {
-		if d := e.Pool.Memory[ep.Key()]; d != nil {
-			return d
-		}
+// they are kept, else those among the looks.
+func (b *batch) drawnOf(e *residency.Endpoint, looks []residency.Observation) *pool.Drawn {
+	if d := b.drawn[nameOf(e)]; d != nil {
+		return d
 	}
 	return pool.Gather(looks)
 }
@@ -234,12 +254,8 @@ func (e *Engine) drawnOf(ep residency.Endpoint, looks []residency.Observation) *
 // rests on the cell's own sides: an address of an earlier run that this one
 // did not judge is not known to be inside.
 func poolOf(records []*pool.Record, m residency.Market, types []string, cell residency.Cell) residency.Pool {
-	subnets := m.Subnets
-	if len(subnets) == 0 {
-		subnets = []residency.ClientSubnet{{}}
-	}
 	var needs []pool.Need
-	for _, s := range subnets {
+	for _, s := range subnets(&m) {
 		for _, typ := range types {
 			needs = append(needs, pool.Need{Subnet: s.Prefix, Type: typ})
 		}

@@ -1,0 +1,206 @@
+package watch
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"residency/internal/policy"
+	"residency/internal/residency"
+)
+
+// judging is one endpoint's round on its way through a batch.
+type judging struct {
+	round  residency.Round
+	looked bool // at least one look was not cut off by the end of the run
+
+	kept  residency.KeptRound
+	where map[netip.Addr]residency.Hash
+
+	rec  residency.Recollection
+	same int       // earlier runs of the window that showed the very same
+	past []earlier // those that showed something else
+	held *earlier  // the latest round, when it left something outside that is not shown any more
+}
+
+// earlier is what an earlier run showed.
+type earlier struct {
+	sight       residency.Hash
+	runs        int
+	first, last time.Time
+	looks       []residency.Observation
+	hashes      map[netip.Addr]residency.Hash
+	locations   map[netip.Addr]residency.Location
+}
+
+// judge locates, judges and remembers a batch.
+func (p *pass) judge(ctx context.Context, b *batch) {
+	ctx = context.WithoutCancel(ctx) // what was seen is judged and remembered whatever ended the run
+	list := make([]*judging, 0, len(b.places))
+	for _, i := range b.places {
+		list = append(list, p.round(&p.e.Endpoints[i], b))
+	}
+	known := p.recall(ctx, list)
+	var out residency.Batch
+	for _, some := range p.portions(list, known) {
+		if known {
+			known = p.recallBodies(ctx, some)
+		}
+		for _, j := range some {
+			p.cells(j, b, known)
+			p.finish(j, known, &out)
+		}
+		p.bodies.bound()
+	}
+	p.save(ctx, out)
+	for _, j := range list {
+		p.handOut(j)
+	}
+}
+
+// round gathers and locates what was seen of one endpoint.
+func (p *pass) round(e *residency.Endpoint, b *batch) *judging {
+	looks := inOrder(b.looks[nameOf(e)])
+	delete(b.looks, nameOf(e))
+	r := residency.Round{
+		Endpoint: *e, At: p.run.At, Observations: looks, Locations: b.where.all(*e, looks, p.run.Started),
+		Types: residency.Needed(e.Types(p.e.types())), Degraded: p.degraded, Surveys: p.run.Surveys,
+	}
+	for _, c := range p.scope.of(e) {
+		r.Markets = append(r.Markets, *c.market)
+	}
+	j := &judging{round: r, looked: e.Address.IsValid()}
+	for i := range looks {
+		p.run.Looks[looks[i].Failure]++
+		if cutOff(&looks[i]) {
+			p.cut = true
+		} else {
+			j.looked = true
+		}
+	}
+	return j
+}
+
+// cells judges every cell of a round.
+func (p *pass) cells(j *judging, b *batch, known bool) {
+	r := &j.round
+	drawn := b.drawnOf(&r.Endpoint, r.Observations)
+	for _, c := range p.scope.of(&r.Endpoint) {
+		market := *c.market
+		f := policy.Facts{
+			Endpoint: r.Endpoint, Market: market, Types: r.Types, Looks: ofMarket(r.Observations, market.Code),
+			Locations: r.Locations, At: r.At, Degraded: r.Degraded, Surveys: r.Surveys,
+		}
+		if known {
+			f.Memory = p.memoryOf(j, market.Code)
+		}
+		records := drawn.Of(market.Code)
+		for _, i := range c.claims {
+			claim := p.e.Claims[i]
+			f.Before = nil
+			if known {
+				f.Before = before(j.rec.Cells, claim.ID, market.Code)
+			}
+			cell := policy.Judge(claim, f)
+			cell.Pool = poolOf(records, market, r.Types, cell)
+			r.Cells = append(r.Cells, cell)
+		}
+	}
+	j.locatePast()
+}
+
+// memoryOf is what is remembered of an endpoint in one market, but for the cell
+// before.
+func (p *pass) memoryOf(j *judging, market residency.Country) policy.Memory {
+	m := policy.Memory{Window: p.run.Window, Same: j.same, Confirm: p.e.Confirm}
+	if m.Confirm == (policy.Confirmations{}) {
+		m.Confirm = policy.DefaultConfirmations()
+	}
+	for i := range j.past {
+		e := &j.past[i]
+		if looks := ofMarket(e.looks, market); len(looks) > 0 {
+			m.Past = append(m.Past, policy.Past{Looks: looks, Locations: e.locations, Runs: e.runs, First: e.first, Last: e.last})
+		}
+	}
+	if n := len(j.rec.Spans); n > 0 {
+		m.BeforeAt = j.rec.Spans[n-1].LastAt
+	}
+	return m
+}
+
+// before finds the cell that was judged last; nil where it was plainly inside,
+// or was none.
+func before(cells []residency.Cell, claim string, market residency.Country) *residency.Cell {
+	for i := range cells {
+		if cells[i].Claim == claim && cells[i].Market == market {
+			return &cells[i]
+		}
+	}
+	return nil
+}
+
+// locatePast adds the locations of those judged addresses that only earlier
+// rounds showed.
+func (j *judging) locatePast() {
+	r := &j.round
+	if len(j.past) == 0 && j.held == nil {
+		return
+	}
+	for i := range r.Cells {
+		for _, a := range r.Cells[i].Addresses {
+			if _, known := r.Locations[a.Address]; !known {
+				if loc, found := j.locationOf(a.Address); found {
+					r.Locations[a.Address] = loc
+				}
+			}
+		}
+	}
+}
+
+// locationOf finds the newest location that earlier rounds had of an address.
+func (j *judging) locationOf(addr netip.Addr) (residency.Location, bool) {
+	for _, e := range slices.Backward(j.past) {
+		if loc, ok := e.locations[addr]; ok {
+			return loc, true
+		}
+	}
+	if j.held != nil {
+		loc, ok := j.held.locations[addr]
+		return loc, ok
+	}
+	return residency.Location{}, false
+}
+
+// finish takes a judged round into standings, findings and what is to be saved.
+func (p *pass) finish(j *judging, known bool, out *residency.Batch) {
+	r := &j.round
+	policy.Waive(r.Cells, p.e.Waivers, r.Locations, j.rec.Findings, p.run.At)
+	p.tally(&r.Endpoint, r.Cells, r.Locations, p.run.At)
+	if !known || !j.looked || p.unsaved {
+		return // nothing new is known of it, or it was judged without what came before
+	}
+	if p.e.Track != nil {
+		head := p.run
+		head.Rounds = nil
+		findings, alerts := p.e.Track(head, j.rec, *r)
+		out.Findings = append(out.Findings, findings...)
+		out.Alerts = append(out.Alerts, alerts...)
+	}
+	p.keeper.Judged(&j.kept, j.where, r)
+	out.Rounds = append(out.Rounds, j.kept)
+}
+
+// handOut adds the round to the run, without what the caller does not need.
+func (p *pass) handOut(j *judging) {
+	r := &j.round
+	if p.memory != nil {
+		for i := range r.Observations {
+			r.Observations[i].Exchanges = nil
+		}
+	}
+	if p.e.Slim && !slices.ContainsFunc(r.Cells, func(c residency.Cell) bool { return !c.Plain() }) {
+		return
+	}
+	p.run.Rounds = append(p.run.Rounds, *r)
+}
