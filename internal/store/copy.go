@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -14,10 +16,13 @@ func (s *Store) copyTo(ctx context.Context, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s exists already", to)
 	}
-	db := s.read
-	if db == nil {
-		db = s.write
+	// A connection of its own: those for reading may not even write elsewhere,
+	// and the one for writing is needed meanwhile.
+	db, err := sql.Open("sqlite", dsn(s.path, url.Values{"mode": {"ro"}, "_busy_timeout": {fmt.Sprint(busy.Milliseconds())}, "_error_rc": {"1"}}))
+	if err != nil {
+		return err
 	}
+	defer db.Close()
 	temp := to + ".part"
 	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
 		return err

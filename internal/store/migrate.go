@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 //go:embed schema/*.sql
@@ -59,6 +62,9 @@ type querier interface {
 func (s *Store) version(ctx context.Context, db querier) (version int, by string, err error) {
 	var tables, ours int
 	err = db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(CASE WHEN name = 'schema_steps' THEN 1 ELSE 0 END), 0) FROM sqlite_master WHERE type = 'table'").Scan(&tables, &ours)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_ERROR { // what it cannot make out of the file's head
+		return 0, "", &Fault{Path: s.path, Kind: ErrDamaged, Hint: hintDamaged, Err: err}
+	}
 	if err != nil {
 		return 0, "", err
 	}
