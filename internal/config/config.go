@@ -214,21 +214,6 @@ type Correction struct {
 	Where                   string
 }
 
-// Alert is who is told.
-type Alert struct {
-	Channels []Channel
-}
-
-// Channel is one way to tell.
-type Channel struct {
-	Name    string
-	Type    string        // "webhook" or "command"
-	URL     Secret        // of a webhook
-	Command []string      // of a command: program and arguments
-	Timeout time.Duration // of one delivery
-	Where   string
-}
-
 // Endpoints returns the endpoints of all vendors, in file order.
 func (c *Config) Endpoints() []residency.Endpoint {
 	var all []residency.Endpoint

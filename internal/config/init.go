@@ -255,9 +255,18 @@ addresses      = ["9.9.9.11", "2620:fe::11"]
 passes_subnets = true
 learns         = "Quad9 learns the hosts and client subnets asked about, and our address."
 
-# Who is told. Keep the address of a webhook out of this file.
+# Who is told. Keep secrets out of this file.
 # [[alert.channel]]
-# name = "chat"
+# name = "compliance"
+# type = "email"
+# server = "smtp.example.com"
+# from = "Residency <alerts@example.com>"
+# to = ["compliance@example.com"]
+# kind = "finding"
+#
+# [[alert.channel]]
+# name = "hook"
 # type = "webhook"
-# url  = "env:RESIDENCY_WEBHOOK"
+# url = "env:RESIDENCY_WEBHOOK"
+# secret = "env:RESIDENCY_WEBHOOK_SECRET"
 `

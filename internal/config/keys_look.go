@@ -76,19 +76,3 @@ func updateTable() *table {
 		{name: "off", kind: kFlag, doc: "True to leave the source out. Default false.", alias: []string{"disabled"}},
 	}}
 }
-
-func alertTable() *table {
-	return &table{name: "alert", keys: []key{
-		{name: "channel", kind: kTables, of: channelTable(), doc: "One way to tell.", alias: []string{"channels"}},
-	}}
-}
-
-func channelTable() *table {
-	return &table{name: "channel", keys: []key{
-		{name: "name", kind: kText, need: true, doc: "Name shown when a message could not be delivered.", alias: []string{"id"}},
-		{name: "type", kind: kText, need: true, oneOf: []string{"webhook", "command"}, doc: "webhook posts JSON to a URL, command runs a program with the message on its standard input."},
-		{name: "url", kind: kSecret, doc: "Of a webhook: env:NAME or file:/path (so that it is not in this file), or the URL itself. Never shown."},
-		{name: "command", kind: kTexts, doc: "Of a command: the program and its arguments. No shell is involved.", alias: []string{"exec", "cmd"}},
-		{name: "timeout", kind: kSpan, min: 0, max: 600, doc: "How long one delivery may take. Default \"10s\"."},
-	}}
-}
