@@ -107,7 +107,8 @@ var house = map[string]row{
 		tests: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	"internal/ledger": {floor: worker,
 		what:  "seals runs into a signed transparency log, proves, and verifies with judging again",
-		doors: []string{"golang.org/x/mod/sumdb", "github.com/transparency-dev/formats"}},
+		doors: []string{"golang.org/x/mod/sumdb", "github.com/transparency-dev/formats"},
+		tests: []string{"github.com/transparency-dev/merkle", "github.com/transparency-dev/tessera"}}, // other people's client of such logs
 	"internal/report": {floor: worker,
 		what:  "the read side: text, JSON, CSV, HTML from a run",
 		doors: []string{"charm.land/lipgloss/v2"}},

@@ -23,8 +23,8 @@ const keySchema = "residency/key/v1"
 // "pruned": which runs no longer have their rounds, looks and packets. Their
 // leaves and tree hashes stay for ever.
 type Pruned struct {
-	First int64 `json:"first"` // number of the first run
-	Last  int64 `json:"last"`  // number of the last one
+	First int64 `json:"first_seq"` // number of the first run
+	Last  int64 `json:"last_seq"`  // number of the last one
 }
 
 // acts is what the records of a log say about the log itself.

@@ -27,7 +27,8 @@ func (t Trial) since() time.Time {
 func (r *rejudge) trial(h *history, run *RunEntry, round residency.RoundSeal, claims []residency.Claim) Trial {
 	t := Trial{Run: *run, Round: round, Claims: claims}
 	if n := len(h.stretches); n > 0 {
-		t.Before = h.stretches[n-1].judgement
+		last := h.stretches[n-1]
+		t.Before, t.BeforeSight, t.BeforeAt = last.judgement, last.sight, r.times[last.runs[len(last.runs)-1]]
 	}
 	h.drop(r.times, t.since())
 	for _, s := range h.stretches {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -21,23 +20,47 @@ type RoundProof struct {
 // ProveRound proves the round of an endpoint. The rounds are all those of the
 // run, in the order of their endpoints.
 func ProveRound(rounds []residency.RoundSeal, endpoint string) (RoundProof, error) {
-	i, ok := slices.BinarySearchFunc(rounds, residency.RoundSeal{Endpoint: endpoint}, byEndpoint)
+	i, ok := find(rounds, endpoint)
 	if !ok {
 		return RoundProof{}, fmt.Errorf("prove round: the run has none of %q", endpoint)
 	}
-	hashes := make([]tlog.Hash, len(rounds))
+	return newRoundTree(rounds).round(i).Proof, nil
+}
+
+// roundTree proves rounds of one run.
+type roundTree struct {
+	rounds []residency.RoundSeal
+	hashes []tlog.Hash
+}
+
+func newRoundTree(rounds []residency.RoundSeal) *roundTree {
+	t := &roundTree{rounds, make([]tlog.Hash, len(rounds))}
 	var buf []byte
 	for k, r := range rounds {
 		buf = appendRound(append(buf[:0], 0), r)
-		hashes[k] = sha256.Sum256(buf)
+		t.hashes[k] = sha256.Sum256(buf)
 	}
-	return RoundProof{Index: int64(i), Path: auditPath(hashes, i)}, nil
+	return t
+}
+
+// round returns a round with its proof, nil where there is none.
+func (t *roundTree) round(i int) *bundleRound {
+	if i < 0 || i >= len(t.rounds) {
+		return nil
+	}
+	return &bundleRound{string(RoundLeaf(t.rounds[i])), RoundProof{int64(i), auditPath(t.hashes, i)}}
+}
+
+// absence shows that the run has no round of an endpoint, which would stand at
+// place i: the two beside that place.
+func (t *roundTree) absence(endpoint string, i int) bundleAbsence {
+	return bundleAbsence{endpoint, t.round(i - 1), t.round(i)}
 }
 
 // auditPath returns the path of leaf i, from the leaf upwards.
 func auditPath(hashes []tlog.Hash, i int) []residency.Hash {
 	if len(hashes) <= 1 {
-		return nil
+		return []residency.Hash{}
 	}
 	k := 1
 	for 2*k < len(hashes) {

@@ -20,9 +20,10 @@ type Trial struct {
 	// window, oldest first, as stretches of the same sight.
 	Past []Sighting
 
-	// Before is the judgement of the last round before, the zero Hash when
-	// there was none.
-	Before residency.Hash
+	// Before is the judgement of the last round before, BeforeSight its sight
+	// and BeforeAt the time it judged at; zero when there was none.
+	Before, BeforeSight residency.Hash
+	BeforeAt            time.Time
 
 	// Claims are those that the run judged, as sealed.
 	Claims []residency.Claim
@@ -48,6 +49,7 @@ type rejudge struct {
 	known                     *acts
 	past                      map[string]*history
 	seen                      hashSet
+	from                      int64          // the first run whose rounds are judged again
 	times                     []time.Time    // at which each run judged, in order
 	gap                       time.Time      // that of the last run whose rounds are gone; zero for none
 	config                    residency.Hash // of the configuration at hand
@@ -94,7 +96,7 @@ func (r *rejudge) run(ctx context.Context, j job, claims []residency.Claim, roun
 // judge judges one round again, where that is possible: by the rules at hand,
 // and with everything that its verdicts rest on still there.
 func (r *rejudge) judge(ctx context.Context, j job, h *history, t Trial) error {
-	if r.v.Judge == nil || j.run.Rules != r.v.Rules {
+	if r.v.Judge == nil || j.run.Rules != r.v.Rules || j.run.Seq < r.from {
 		return nil
 	}
 	if !r.gap.IsZero() && (len(h.stretches) == 0 || !r.gap.Before(t.since())) {
