@@ -48,7 +48,7 @@ func (t *Templates) Compose(alerts []residency.Alert) residency.Notification {
 
 // compose works out all that a message says.
 func compose(alerts []residency.Alert) *Message {
-	m := &Message{Event: weightiest(alerts), Alerts: alerts}
+	m := &Message{Event: weightiest(current(alerts)), Alerts: alerts}
 	for i := range alerts {
 		a := &alerts[i]
 		m.At, m.Severity = latest(m.At, a.At), max(m.Severity, a.Severity)
@@ -58,8 +58,9 @@ func compose(alerts []residency.Alert) *Message {
 			m.Claim = a.Claim // the newest is how it stands now
 		}
 	}
+	m.Notice = oneLine(m.Notice)
 	ev := gather(alerts)
-	m.Markets = ev.markets
+	m.Markets = marketsOf(ev.hosts())
 	m.Headline = m.headline(ev)
 	m.Subject = m.Headline
 	if m.Notice != "" {
@@ -100,11 +101,12 @@ func (m *Message) headline(ev evidence) string {
 	if about != "" {
 		line = about + ": " + line
 	}
-	if m.Claim != nil && (ev.open || m.Event == residency.EventAtRisk) {
+	said := m.Event == residency.EventDue || m.Event == residency.EventOverdue
+	if m.Claim != nil && !said && (len(ev.open) > 0 || m.Event == residency.EventAtRisk) {
 		line += "; " + m.Claim.DueWords(m.Claim.InForce(m.At))
 	}
-	if n := ev.markets.Len(); n > 0 {
-		line += " (" + residency.Plural(n, "market") + ")"
+	if len(ev.sections) > 0 { // of what the line is about
+		line += " (" + residency.Plural(marketsOf(ev.sections[0].hosts).Len(), "market") + ")"
 	}
 	return line
 }
@@ -119,15 +121,20 @@ func (m *Message) what(ev evidence) string {
 	case residency.EventMoved:
 		return "still outside, in another place"
 	case residency.EventReclassified:
-		if ev.open {
+		if len(ev.open) > 0 {
 			return "judged otherwise, at the same addresses"
 		}
-		return "no longer judged outside, at the same addresses"
+		return closedTitle(residency.ClosedReclassified)
 	case residency.EventClosed:
-		if m.of(residency.EventClosed).Last {
-			return "nothing is outside any more"
+		for _, a := range m.Alerts {
+			if a.Last {
+				return uncapital(strings.TrimSuffix(oneLine(a.Text), "."))
+			}
 		}
-		return "no longer seen outside"
+		if len(ev.sections) > 0 {
+			return closedTitle(ev.sections[0].closedAs)
+		}
+		return closedTitle("")
 	case residency.EventAtRisk:
 		return "at this pace it will not be done in time"
 	case residency.EventReminder:
@@ -138,14 +145,17 @@ func (m *Message) what(ev evidence) string {
 	case residency.EventDue:
 		return "still outside, and due now"
 	case residency.EventOverdue:
-		return "still outside, " + residency.Plural(-m.daysLeft(), "day") + " after it was due"
+		if m.Claim == nil {
+			return "still outside, and overdue"
+		}
+		return "still outside, " + residency.Plural(-m.daysLeft(), "day") + " after " + m.Claim.DueOn.Human()
 	}
 	return m.whatElse()
 }
 
 // whatElse says what happened where no promise is concerned.
 func (m *Message) whatElse() string {
-	first, rest, _ := strings.Cut(m.of(m.Event).Text, "\n")
+	first, _, _ := strings.Cut(m.of(m.Event).Text, "\n")
 	switch m.Event {
 	case residency.EventWaiverEnds, residency.EventWaiverUnused:
 		if n := m.count(m.Event); n > 1 {
@@ -163,7 +173,6 @@ func (m *Message) whatElse() string {
 	case residency.EventTest:
 		return "test message: if you read this, the channel works"
 	}
-	_ = rest
 	return oneLine(first)
 }
 
@@ -215,6 +224,14 @@ func name(c residency.Claim) string {
 		return oneLine(c.ID)
 	}
 	return fmt.Sprintf("%s (%s)", oneLine(c.Title), oneLine(c.ID))
+}
+
+// uncapital returns s with its first letter in lower case.
+func uncapital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
 }
 
 // lead returns the first words of the notice, up to a stop, for a subject.

@@ -31,26 +31,39 @@ func weightiest(alerts []residency.Alert) residency.AlertEvent {
 	return order[best]
 }
 
-// seenTitles head what was seen, for each event that a finding has.
-func seenTitle(e residency.AlertEvent, open bool) string {
+// seenTitle heads what was seen, for each event that a finding has.
+func seenTitle(s section) string {
 	switch {
-	case e == residency.EventReclassified && open:
+	case s.event == residency.EventReclassified && s.open:
 		return "The same addresses, judged otherwise than before"
-	case e == residency.EventReclassified:
-		return "The same addresses, no longer judged outside"
-	case !open:
-		return "No longer seen outside"
-	case e == residency.EventReopened:
+	case !s.open:
+		return capital(closedTitle(s.closedAs))
+	case s.event == residency.EventReopened:
 		return "Seen outside again"
-	case e == residency.EventMoved:
+	case s.event == residency.EventMoved:
 		return "Still outside, in another place"
-	case e == residency.EventOpened:
+	case s.event == residency.EventOpened:
 		return "Seen outside"
 	}
 	return "Still outside"
 }
 
-// Resolves reports whether a group's alerts end with nothing open.
+// closedTitle says in a few words how a finding ended.
+func closedTitle(as residency.ClosedAs) string {
+	switch as {
+	case residency.ClosedReclassified:
+		return "no longer judged outside, at the same addresses"
+	case residency.ClosedFalsePositive:
+		return "found to be wrong"
+	case residency.ClosedNotAsked:
+		return "no longer looked at"
+	case residency.ClosedRetired:
+		return "no longer in use"
+	}
+	return "no longer seen outside"
+}
+
+// resolves reports whether a group's alerts end with nothing open.
 func resolves(alerts []residency.Alert) bool {
 	var end residency.Alert
 	for _, a := range alerts {

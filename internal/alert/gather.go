@@ -11,11 +11,10 @@ import (
 
 // evidence is what the findings of a message show, brought together.
 type evidence struct {
-	sections []section // by event, the weightiest first
-	hosts    []host    // every host once, sorted
+	sections []section // by event, the weightiest first; each finding in one
 
-	markets residency.Countries // of all findings
-	open    bool                // one of them is open
+	// Every host once, sorted: with what is open, and with what was closed.
+	open, closed []host
 
 	// grades has the addresses by how sure it is that they are outside.
 	grades map[residency.Grade][]netip.Addr
@@ -30,9 +29,10 @@ type evidence struct {
 
 // section is what one event says, host by host.
 type section struct {
-	event residency.AlertEvent
-	open  bool
-	hosts []host
+	event    residency.AlertEvent
+	open     bool
+	closedAs residency.ClosedAs
+	hosts    []host
 }
 
 // host is an endpoint with the findings about it.
@@ -68,27 +68,80 @@ type gatherer struct {
 // alerts changes nothing.
 func gather(alerts []residency.Alert) evidence {
 	g := gatherer{grades: map[netip.Addr]residency.Grade{}, reasons: map[residency.Reason]bool{}, conflicts: map[netip.Addr]bool{}}
-	for _, a := range alerts {
-		if a.Finding == nil {
-			continue
-		}
-		g.ev.markets = g.ev.markets.With(a.Finding.Market)
-		g.ev.open = g.ev.open || a.Finding.Open()
+	for _, a := range newestOf(alerts) {
 		g.notes(a)
-		s := g.section(a.Event, a.Finding.Open())
+		s := g.section(a)
 		hostOf(&s.hosts, a.Finding).add(a)
-		hostOf(&g.ev.hosts, a.Finding).add(a)
+		if a.Finding.Open() {
+			hostOf(&g.ev.open, a.Finding).add(a)
+		} else {
+			hostOf(&g.ev.closed, a.Finding).add(a)
+		}
 	}
 	return g.finish()
 }
 
-func (g *gatherer) section(e residency.AlertEvent, open bool) *section {
+// newestOf returns one alert for each finding: of those of the newest time, the
+// weightiest. What was closed and is back is not told as closed.
+func newestOf(alerts []residency.Alert) []residency.Alert {
+	order := weights()
+	at := map[string]int{}
+	var list []residency.Alert
+	for _, a := range alerts {
+		if a.Finding == nil {
+			continue
+		}
+		i, known := at[a.Finding.Key]
+		switch {
+		case !known:
+			at[a.Finding.Key] = len(list)
+			list = append(list, a)
+		case a.At.After(list[i].At), a.At.Equal(list[i].At) && slices.Index(order, a.Event) < slices.Index(order, list[i].Event):
+			list[i] = a
+		}
+	}
+	return list
+}
+
+// current returns the alerts that say how things are now: the newest of each
+// finding, and all that are about none.
+func current(alerts []residency.Alert) []residency.Alert {
+	list := newestOf(alerts)
+	for _, a := range alerts {
+		if a.Finding == nil {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// hosts returns the hosts that a reader has to look at: those with something
+// open, else all.
+func (ev evidence) hosts() []host {
+	if len(ev.open) > 0 {
+		return ev.open
+	}
+	return ev.closed
+}
+
+// marketsOf returns the markets of hosts.
+func marketsOf(list []host) residency.Countries {
+	var all residency.Countries
+	for _, h := range list {
+		all = all.Union(h.markets)
+	}
+	return all
+}
+
+// section returns the section that the alert belongs to.
+func (g *gatherer) section(a residency.Alert) *section {
+	want := section{event: a.Event, open: a.Finding.Open(), closedAs: a.Finding.ClosedAs}
 	for i := range g.ev.sections {
-		if s := &g.ev.sections[i]; s.event == e && s.open == open {
+		if s := &g.ev.sections[i]; s.event == want.event && s.open == want.open && s.closedAs == want.closedAs {
 			return s
 		}
 	}
-	g.ev.sections = append(g.ev.sections, section{event: e, open: open})
+	g.ev.sections = append(g.ev.sections, want)
 	return &g.ev.sections[len(g.ev.sections)-1]
 }
 
@@ -170,9 +223,9 @@ func (g *gatherer) finish() evidence {
 	ev := g.ev
 	order := weights()
 	slices.SortStableFunc(ev.sections, func(a, b section) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.event), slices.Index(order, b.event)), flag(b.open)-flag(a.open))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.event), slices.Index(order, b.event)), ordinal(b.open)-ordinal(a.open), cmp.Compare(a.closedAs, b.closedAs))
 	})
-	for _, list := range append([]section{{hosts: ev.hosts}}, ev.sections...) {
+	for _, list := range append([]section{{hosts: ev.open}, {hosts: ev.closed}}, ev.sections...) {
 		for i := range list.hosts {
 			slices.SortFunc(list.hosts[i].addresses, func(a, b address) int { return a.addr.Compare(b.addr) })
 		}
@@ -202,7 +255,7 @@ func (g *gatherer) finish() evidence {
 	return ev
 }
 
-func flag(b bool) int {
+func ordinal(b bool) int {
 	if b {
 		return 1
 	}

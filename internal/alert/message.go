@@ -19,6 +19,9 @@ import (
 // maxText bounds a message, in bytes: what does not fit is cut, and said to be.
 const maxText = 60_000
 
+// wasCut ends a message that was cut.
+const wasCut = "\nThis message was cut: it is longer than can be sent.\n"
+
 // Message is what a template has to write from. Every text in Headline,
 // Subject and Parts is one harmless line; what is in Alerts is as it came.
 type Message struct {
@@ -87,15 +90,14 @@ func (m *Message) Text() string {
 
 // bounded cuts what is longer than a message may be, between two lines.
 func bounded(s string) string {
-	const cut = "\nThis message was cut: it is longer than can be sent.\n"
 	if len(s) <= maxText {
 		return s
 	}
-	s = s[:maxText-len(cut)]
+	s = s[:maxText-len(wasCut)]
 	if i := strings.LastIndexByte(s, '\n'); i > 0 {
 		s = s[:i+1]
 	}
-	return strings.ToValidUTF8(s, "") + cut
+	return strings.ToValidUTF8(s, "") + wasCut
 }
 
 // oneLine makes s safe to stand in one line of a message: whatever the user's

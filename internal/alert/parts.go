@@ -80,13 +80,16 @@ func (m *Message) happened() {
 	if left > 0 {
 		p.add(0, "and "+residency.Plural(left, "line")+" more")
 	}
+	if len(p.Lines) == 1 && strings.Contains(m.Headline, strings.TrimSuffix(uncapital(p.Lines[0].Text), ".")) {
+		return // said already
+	}
 	m.part(p)
 }
 
 // seen lists the hosts and their addresses, event by event.
 func (m *Message) seen(ev evidence) {
 	for _, s := range ev.sections {
-		p := Part{Title: seenTitle(s.event, s.open)}
+		p := Part{Title: seenTitle(s)}
 		for i, h := range s.hosts {
 			if i == maxHosts {
 				p.add(0, "and "+residency.Plural(len(s.hosts)-maxHosts, "host")+" more")
@@ -140,54 +143,74 @@ func (a address) place() string {
 	return where
 }
 
-// where lists the markets.
+// where lists the markets: those with something open, then those without.
 func (m *Message) where(ev evidence) {
-	if ev.markets.Empty() {
-		return
+	p := Part{Title: "For users in which markets"}
+	open := marketsOf(ev.open)
+	if text := m.listed(open); text != "" {
+		p.add(0, text)
 	}
-	list := make([]string, 0, ev.markets.Len())
-	for c := range ev.markets.All() {
+	if text := m.listed(marketsOf(ev.closed).Minus(open)); text != "" {
+		if !open.Empty() {
+			text = "No longer: " + text
+		}
+		p.add(0, text)
+	}
+	m.part(p)
+}
+
+// listed names markets, and says of how many the promise is; "" for none.
+func (m *Message) listed(markets residency.Countries) string {
+	if markets.Empty() {
+		return ""
+	}
+	list := make([]string, 0, markets.Len())
+	for c := range markets.All() {
 		list = append(list, fmt.Sprintf("%s (%s)", c.Name(), c))
 	}
 	text := strings.Join(list, ", ")
 	if m.Claim != nil && len(m.Claim.Markets) > 0 {
 		text = fmt.Sprintf("%d of %s: %s", len(list), residency.Plural(len(m.Claim.Markets), "market"), text)
 	}
-	p := Part{Title: "For users in which markets"}
-	p.add(0, text)
-	m.part(p)
+	return text
 }
 
 // since says from when, and what is not known of earlier.
 func (m *Message) since(ev evidence) {
 	p := Part{Title: "Since when"}
-	told := map[string]bool{}
-	for i, h := range ev.hosts {
-		line := h.sinceWords(m.At)
-		if i > 0 && len(ev.hosts) > 1 && told[line] {
-			continue
-		}
-		told[line] = true
-		if len(p.Lines) == maxHosts {
-			p.add(0, "and other times for more hosts")
-			break
-		}
-		p.add(0, line)
+	m.sinceHosts(&p, "", ev.open)
+	lead := ""
+	if len(ev.open) > 0 {
+		lead = "No longer: "
 	}
-	if len(p.Lines) > 1 { // they differ, so each needs its host
-		p.Lines = nil
-		for _, h := range ev.hosts[:min(len(ev.hosts), maxHosts)] {
-			p.add(0, h.name+": "+h.sinceWords(m.At))
-		}
-	}
-	for _, h := range ev.hosts {
-		if h.opened.IsZero() && ev.open {
+	m.sinceHosts(&p, lead, ev.closed)
+	for _, h := range ev.open {
+		if h.opened.IsZero() {
 			p.add(0, "Earlier runs are not remembered: it may have been so for long, and each run tells it again.")
 			break
 		}
 	}
 	m.limits(&p)
 	m.part(p)
+}
+
+// sinceHosts says from when it is so of hosts: in one line where all are alike.
+func (m *Message) sinceHosts(p *Part, lead string, hosts []host) {
+	alike := true
+	for _, h := range hosts {
+		alike = alike && h.sinceWords(m.At) == hosts[0].sinceWords(m.At)
+	}
+	for i, h := range hosts {
+		switch {
+		case alike:
+			p.add(0, lead+h.sinceWords(m.At))
+			return
+		case i == maxHosts:
+			p.add(0, lead+"and "+residency.Plural(len(hosts)-maxHosts, "host")+" more")
+			return
+		}
+		p.add(0, lead+oneLine(h.name)+": "+h.sinceWords(m.At))
+	}
 }
 
 // sinceWords says when a host's findings began, and ended.
@@ -204,11 +227,11 @@ func (h host) sinceWords(at time.Time) string {
 	if !h.reopened.IsZero() {
 		parts = append(parts, "seen again at "+moment(h.reopened))
 	}
-	if !h.lastSeen.IsZero() && !h.lastSeen.Equal(at) {
-		parts = append(parts, "last seen at "+moment(h.lastSeen))
+	if !h.lastSeen.IsZero() && !h.lastSeen.Equal(at) && !h.opened.IsZero() {
+		parts = append(parts, "last seen outside at "+moment(h.lastSeen))
 	}
 	line := strings.Join(parts, "; ") + "."
-	if h.clear != nil {
+	if h.clear != nil && h.closedAs == residency.ClosedGone {
 		line += " " + clearWords(*h.clear)
 	}
 	return line

@@ -72,11 +72,11 @@ func scope(w residency.Waiver) string {
 
 // sure says how sure it is and why it might be wrong all the same.
 func (m *Message) sure(ev evidence) {
-	if len(ev.hosts) == 0 {
+	if len(ev.hosts()) == 0 {
 		return
 	}
 	p := Part{Title: "How sure, and why it might be wrong"}
-	if !ev.open {
+	if len(ev.open) == 0 {
 		p.add(0, residency.Inside.Limit())
 		m.part(p)
 		return

@@ -94,8 +94,8 @@ func (b *cappedBuffer) Write(p []byte) (int, error) {
 // HTML returns the message for mail readers: one page, styles in place, no
 // images, nothing that is loaded from elsewhere.
 func (m *Message) HTML() string {
-	if len(m.Text()) >= maxText {
-		return page(m.Text()) // as cut as the text
+	if text := m.Text(); strings.HasSuffix(text, wasCut) {
+		return page(text)
 	}
 	var b bytes.Buffer
 	if err := mail().Execute(&b, m); err != nil {

@@ -11,7 +11,7 @@ import (
 func (m *Message) todo(ev evidence) {
 	p := Part{Title: "What to do"}
 	switch {
-	case len(ev.hosts) > 0:
+	case len(ev.hosts()) > 0:
 		m.todoFindings(&p, ev)
 	case m.Event == residency.EventAtRisk:
 		p.add(0, "Whoever answers for "+oneLine(m.Vendor)+" asks them whether the date stands, and decides what happens if it does not.")
@@ -29,7 +29,7 @@ func (m *Message) todo(ev evidence) {
 
 // todoFindings says what to do about findings.
 func (m *Message) todoFindings(p *Part, ev evidence) {
-	if !ev.open {
+	if len(ev.open) == 0 {
 		p.add(0, "Nothing, unless it was closed for a wrong reason. The proof is still kept:")
 		m.explain(p, ev)
 		return
@@ -53,13 +53,13 @@ func (m *Message) todoFindings(p *Part, ev evidence) {
 
 // remembered reports whether the findings are kept by a memory.
 func (m *Message) remembered(ev evidence) bool {
-	return slices.ContainsFunc(ev.hosts, func(h host) bool { return !h.opened.IsZero() })
+	return slices.ContainsFunc(ev.hosts(), func(h host) bool { return !h.opened.IsZero() })
 }
 
 // explain adds the commands that show the proof, one for each host, as users
 // of the first of its markets.
 func (m *Message) explain(p *Part, ev evidence) {
-	for i, h := range ev.hosts {
+	for i, h := range ev.hosts() {
 		if i == maxHosts {
 			break
 		}

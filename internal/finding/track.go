@@ -119,7 +119,7 @@ func (s *step) begin() {
 	} else {
 		e := s.cell.Endpoint
 		s.f = residency.Finding{Key: s.f.Key, Vendor: e.Vendor, Service: e.Service, Host: e.Host,
-			Market: s.cell.Market, Claim: s.cell.Claim, Opened: s.run.At}
+			Market: s.cell.Market, Claim: s.cell.Claim, Opened: s.run.At, Earlier: s.earlier()}
 		if s.shownBefore(seen) {
 			event = residency.EventReclassified
 		}
@@ -127,6 +127,18 @@ func (s *step) begin() {
 	s.changed = true
 	s.take(seen)
 	s.tellOpen(event, seen)
+}
+
+// maxEarlier is how many earlier lives a finding remembers.
+const maxEarlier = 20
+
+// earlier returns the lives of the finding that ended.
+func (s *step) earlier() []residency.Episode {
+	if s.known == nil {
+		return nil
+	}
+	list := append(slices.Clone(s.known.Earlier), residency.Episode{Opened: s.known.Opened, Closed: s.known.Closed, ClosedAs: s.known.ClosedAs})
+	return list[max(0, len(list)-maxEarlier):]
 }
 
 // settled reports whether what is outside was found to be a false positive:
@@ -331,5 +343,6 @@ func (s *step) clearing() *residency.Clearing {
 // clone returns a finding that shares nothing with the one given.
 func clone(f residency.Finding) residency.Finding {
 	f.Addresses, f.Reasons, f.Told = slices.Clone(f.Addresses), slices.Clone(f.Reasons), slices.Clone(f.Told)
+	f.Earlier = slices.Clone(f.Earlier)
 	return f
 }

@@ -116,6 +116,23 @@ func TestTrack(t *testing.T) {
 	}
 }
 
+// TestTrackKeepsEarlierLives: what is opened anew says when it was there before.
+func TestTrackKeepsEarlierLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, promise("c", ""))
+	for i := range 25 {
+		w.judge("c", cc("IN"), residency.Outside, place(10, cc("CN")))
+		w.look(dayAt("2026-01-01").AddDate(0, 0, 10*i))
+		w.judge("c", cc("IN"), residency.Inside)
+		w.look(dayAt("2026-01-01").AddDate(0, 0, 10*i+1))
+	}
+	f := w.only("c", "IN")
+	last := residency.Episode{Opened: dayAt("2026-01-01").AddDate(0, 0, 230), Closed: dayAt("2026-01-01").AddDate(0, 0, 231), ClosedAs: residency.ClosedGone}
+	if len(f.Earlier) != 20 || f.Earlier[19] != last {
+		t.Errorf("%d earlier lives, the last %+v; want 20, %+v", len(f.Earlier), f.Earlier[len(f.Earlier)-1], last)
+	}
+}
+
 // TestTrackRetired closes what is declared to be out of use, and not what is
 // only not counted.
 func TestTrackRetired(t *testing.T) {

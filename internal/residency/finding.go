@@ -40,6 +40,17 @@ type Finding struct {
 	// Told are the reminders that were planned for it, so that each is planned
 	// once: "T-30d", "T-7d", "T-1d", "due", "overdue 2014-11-03".
 	Told []string
+
+	// Earlier are the lives it had under the same key before it was opened,
+	// oldest first; the last twenty.
+	Earlier []Episode
+}
+
+// Episode is one life of a finding that ended.
+type Episode struct {
+	Opened   time.Time `json:"opened"`
+	Closed   time.Time `json:"closed"`
+	ClosedAs ClosedAs  `json:"closed_as"`
 }
 
 // Open reports whether the finding is open.

@@ -100,9 +100,9 @@ type Recollection struct {
 	// Cells are the latest ones that are not plainly inside, as saved.
 	Cells []Cell
 
-	// Findings are those of the endpoint that are open, were closed within the
-	// time in which they can be reopened, or were closed as false positives:
-	// what was settled is not opened again by the same addresses.
+	// Findings are all of the endpoint, whether they are open or not: what was
+	// settled is not opened again by the same addresses, and what is opened anew
+	// keeps its history.
 	Findings []Finding
 
 	// Shown are the addresses that the runs of the window showed, in any
