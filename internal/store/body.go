@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,19 +30,20 @@ func (s *Store) Bodies(ctx context.Context, hashes []residency.Hash) (map[reside
 func (s *Store) Kept(ctx context.Context, hashes []residency.Hash) (map[residency.Hash][]byte, error) {
 	found := make(map[residency.Hash][]byte, len(hashes))
 	for chunk := range slices.Chunk(hashes, most) {
-		if err := s.bodies(ctx, chunk, found); err != nil {
+		if err := s.bodies(ctx, s.read, chunk, found); err != nil {
 			return nil, s.wrap("read bodies", err)
 		}
 	}
 	return found, nil
 }
 
-func (s *Store) bodies(ctx context.Context, hashes []residency.Hash, found map[residency.Hash][]byte) error {
-	args := make([]any, len(hashes))
-	for i := range hashes {
-		args[i] = hashes[i][:]
+// bodies reads at most as many bodies as one query takes.
+func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash, found map[residency.Hash][]byte) error {
+	args, wanted := make([]any, len(hashes)), make(map[residency.Hash]bool, len(hashes))
+	for i, h := range hashes {
+		args[i], wanted[h] = tag(h), true
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT hash, data FROM bodies WHERE hash IN "+list(1, len(args)), args...)
+	rows, err := db.QueryContext(ctx, "SELECT hash, data FROM bodies WHERE tag IN "+list(1, len(args)), args...)
 	if err != nil {
 		return err
 	}
@@ -51,6 +53,9 @@ func (s *Store) bodies(ctx context.Context, hashes []residency.Hash, found map[r
 		var packed []byte
 		if err := rows.Scan(&h, &packed); err != nil {
 			return err
+		}
+		if !wanted[residency.Hash(h)] {
+			continue // it has the tag of another
 		}
 		data, err := s.open(residency.Hash(h), packed)
 		if err != nil {
@@ -62,9 +67,9 @@ func (s *Store) bodies(ctx context.Context, hashes []residency.Hash, found map[r
 }
 
 // body reads one body. One that is not there is an error.
-func (s *Store) body(ctx context.Context, h residency.Hash) ([]byte, error) {
+func (s *Store) body(ctx context.Context, db querier, h residency.Hash) ([]byte, error) {
 	found := map[residency.Hash][]byte{}
-	if err := s.bodies(ctx, []residency.Hash{h}, found); err != nil {
+	if err := s.bodies(ctx, db, []residency.Hash{h}, found); err != nil {
 		return nil, err
 	}
 	data, ok := found[h]
@@ -98,9 +103,62 @@ func (s *Store) bodyJSON(ctx context.Context, h residency.Hash, into any) error 
 	if h == (residency.Hash{}) {
 		return nil
 	}
-	data, err := s.body(ctx, h)
+	data, err := s.body(ctx, s.read, h)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(data, into)
+}
+
+// Kinds of bodies, for what counts and checks them.
+const (
+	bodySight     = 1
+	bodyJudgement = 2
+	bodyLocation  = 3
+	bodyPackets   = 4
+	bodyHeader    = 5
+	bodyScope     = 6
+	bodyRecord    = 7
+)
+
+// keep remembers a body under its hash; one that is there is left as it is.
+func (s *Store) keep(w *writer, kind int, h residency.Hash, data []byte, refs []byte) error {
+	id, err := w.newBody(h)
+	if err != nil || id == 0 {
+		return err // compressing costs more than looking
+	}
+	return w.run("INSERT INTO bodies (id, tag, hash, kind, data, refs) VALUES ($1, $2, $3, $4, $5, $6)", id, tag(h), h[:], kind, s.packer.pack(data), refs)
+}
+
+// newBody returns the number that the body with the hash is to have; 0 when it
+// is there already.
+func (w *writer) newBody(h residency.Hash) (int64, error) {
+	var one int
+	found, err := w.get([]any{&one}, "SELECT 1 FROM bodies WHERE tag = $1 AND hash = $2", tag(h), h[:])
+	if err != nil || found {
+		return 0, err
+	}
+	if w.lastBody == 0 {
+		if _, err := w.get([]any{&w.lastBody}, "SELECT coalesce(max(id), 0) FROM bodies"); err != nil {
+			return 0, err
+		}
+	}
+	w.lastBody++
+	return w.lastBody, nil
+}
+
+// tag returns what a body is found by: the first 48 bits of its hash. Others
+// may have the same, so the whole hash is always compared too.
+func tag(h residency.Hash) int64 {
+	return int64(binary.BigEndian.Uint64(h[:8]) >> 16)
+}
+
+// keepJSON remembers v as JSON and returns its hash.
+func (s *Store) keepJSON(w *writer, kind int, v any) (residency.Hash, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return residency.Hash{}, err
+	}
+	h := residency.HashOf(data)
+	return h, s.keep(w, kind, h, data, nil)
 }

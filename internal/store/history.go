@@ -170,7 +170,7 @@ func (s *Store) Packets(ctx context.Context, endpoint string, first int64) (begi
 		return begin, end, s.wrap(action, err)
 	}
 	begin = Packets{Seq: r.first, At: instant(r.firstAt), Hash: r.packets}
-	if begin.Body, err = s.body(ctx, r.packets); err != nil {
+	if begin.Body, err = s.body(ctx, s.read, r.packets); err != nil {
 		return begin, end, s.wrap(action, err)
 	}
 	if r.latest == (residency.Hash{}) {
@@ -178,7 +178,7 @@ func (s *Store) Packets(ctx context.Context, endpoint string, first int64) (begi
 	}
 	end = Packets{Seq: r.latestSeq, At: instant(r.latestAt), Hash: r.latest}
 	if r.last != 0 {
-		end.Body, err = s.body(ctx, r.latest)
+		end.Body, err = s.body(ctx, s.read, r.latest)
 		return begin, end, s.wrap(action, err)
 	}
 	var packed []byte
@@ -200,7 +200,7 @@ func (s *Store) Rounds(ctx context.Context, seq int64) ([]residency.RoundSeal, e
 	if err != nil {
 		return nil, s.wrap(action, err)
 	}
-	data, err := s.body(ctx, residency.Hash(h))
+	data, err := s.body(ctx, s.read, residency.Hash(h))
 	if err != nil {
 		return nil, s.wrap(action, err)
 	}

@@ -97,7 +97,7 @@ func (s *Store) Records(ctx context.Context, kind string) iter.Seq2[residency.Re
 			err := rows.Scan(&r.Kind, &at, &r.By, (*hashColumn)(&r.body))
 			if err == nil {
 				r.At = instant(at)
-				r.Body, err = s.body(ctx, r.body)
+				r.Body, err = s.body(ctx, s.read, r.body)
 			}
 			if !yield(r.Record, s.wrap("read records", err)) || err != nil {
 				return

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/klauspost/compress/zstd"
-
-	"residency/internal/residency"
 )
 
 // The first byte of packed data says how it is packed.
@@ -89,35 +87,4 @@ func (p packer) unpackJSON(packed []byte, into any) error {
 		return err
 	}
 	return json.Unmarshal(data, into)
-}
-
-// Kinds of bodies, for what counts and checks them.
-const (
-	bodySight     = 1
-	bodyJudgement = 2
-	bodyLocation  = 3
-	bodyPackets   = 4
-	bodyHeader    = 5
-	bodyScope     = 6
-	bodyRecord    = 7
-)
-
-// keep remembers a body under its hash; one that is there is left as it is.
-func (s *Store) keep(w *writer, kind int, h residency.Hash, data []byte, refs []byte) error {
-	var one int
-	found, err := w.get([]any{&one}, "SELECT 1 FROM bodies WHERE hash = $1", h[:])
-	if err != nil || found {
-		return err // compressing costs more than looking
-	}
-	return w.run("INSERT INTO bodies (hash, kind, data, refs) VALUES ($1, $2, $3, $4)", h[:], kind, s.packer.pack(data), refs)
-}
-
-// keepJSON remembers v as JSON and returns its hash.
-func (s *Store) keepJSON(w *writer, kind int, v any) (residency.Hash, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return residency.Hash{}, err
-	}
-	h := residency.HashOf(data)
-	return h, s.keep(w, kind, h, data, nil)
 }

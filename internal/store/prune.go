@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"residency/internal/residency"
@@ -278,13 +277,14 @@ func (s *Store) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for b := range 256 {
-		from, to := []byte{byte(b)}, []byte{byte(b + 1)}
-		if b == 255 {
-			to = []byte(strings.Repeat("\xff", len(residency.Hash{})+1))
-		}
+	var last int64
+	if err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM bodies").Scan(&last); err != nil {
+		return s.wrap(action, err)
+	}
+	const step = 20_000
+	for from := int64(0); from <= last; from += step {
 		err := s.tx(ctx, action, func(w *writer) error {
-			return w.run("DELETE FROM bodies WHERE hash >= $1 AND hash < $2 AND kind <> $3 AND NOT EXISTS (SELECT 1 FROM live l WHERE l.hash = bodies.hash)", from, to, bodyRecord)
+			return w.run("DELETE FROM bodies WHERE id >= $1 AND id < $2 AND kind <> $3 AND NOT EXISTS (SELECT 1 FROM live l WHERE l.hash = bodies.hash)", from, from+step, bodyRecord)
 		})
 		if err != nil {
 			return err

@@ -232,9 +232,15 @@ func (s *Store) endpoint(w *writer, n *batch, k *known, e residency.Endpoint) (i
 // packets kept of it stay.
 func (s *Store) endSpan(w *writer, k *known) error {
 	if k.latest != (residency.Hash{}) {
-		err := w.run("INSERT INTO bodies (hash, kind, data) SELECT hash, $2, data FROM latest_packets WHERE endpoint = $1 ON CONFLICT (hash) DO NOTHING", k.id, bodyPackets)
+		id, err := w.newBody(k.latest)
 		if err != nil {
 			return err
+		}
+		if id > 0 {
+			err := w.run("INSERT INTO bodies (id, tag, hash, kind, data) SELECT $2, $3, hash, $4, data FROM latest_packets WHERE endpoint = $1", k.id, id, tag(k.latest), bodyPackets)
+			if err != nil {
+				return err
+			}
 		}
 		if err := w.run("DELETE FROM latest_packets WHERE endpoint = $1", k.id); err != nil {
 			return err
@@ -265,8 +271,7 @@ func (s *Store) keepRound(w *writer, n *batch, r *residency.KeptRound, seal *res
 		data []byte
 		refs []byte
 	}{{bodySight, seal.Sight, r.Sight, refs}, {bodyJudgement, seal.Judgement, r.Judgement, nil}, {bodyPackets, seal.Packets, r.Packets, nil}} {
-		err := w.run("INSERT INTO bodies (hash, kind, data, refs) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING", b.hash[:], b.kind, s.packer.pack(b.data), b.refs)
-		if err != nil {
+		if err := s.keep(w, b.kind, b.hash, b.data, b.refs); err != nil {
 			return err
 		}
 	}

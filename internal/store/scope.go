@@ -158,13 +158,9 @@ func (l *timeline) scopeByHash(ctx context.Context, s *Store, db querier, h resi
 	if i, ok := l.byHash[h]; ok {
 		return i, nil
 	}
-	var packed []byte
-	if err := db.QueryRowContext(ctx, "SELECT data FROM bodies WHERE hash = $1", h[:]).Scan(&packed); err != nil {
-		return 0, fmt.Errorf("read scope: %w", err)
-	}
-	data, err := s.open(h, packed)
+	data, err := s.body(ctx, db, h)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read scope: %w", err)
 	}
 	sc, err := parseScope(data)
 	if err != nil {

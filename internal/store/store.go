@@ -231,9 +231,10 @@ func (s *Store) tx(ctx context.Context, action string, f func(*writer) error) er
 
 // writer is a transaction that prepares each statement once.
 type writer struct {
-	ctx   context.Context
-	tx    *sql.Tx
-	stmts map[string]*sql.Stmt
+	ctx      context.Context
+	tx       *sql.Tx
+	stmts    map[string]*sql.Stmt
+	lastBody int64 // the largest number of a body; 0 until it is asked for
 }
 
 func (w *writer) stmt(text string) (*sql.Stmt, error) {

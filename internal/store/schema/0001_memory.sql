@@ -3,14 +3,19 @@
 -- ("WITHOUT ROWID" in SQLite, nothing elsewhere). Times are microseconds since
 -- 1970 UTC, 0 for none. Texts are compared byte by byte (COLLATE "C").
 
--- Packed bytes, once each, under their SHA-256: sights, judgements, locations,
--- packets, parts of run headers, scopes, records.
+-- Packed bytes, once each: sights, judgements, locations, packets, parts of run
+-- headers, scopes, records. They are found by tag, the first 48 bits of their
+-- SHA-256: an index of whole hashes would be three times as large, and each
+-- new body dirties another page of it.
 CREATE TABLE bodies (
-	hash BYTEA PRIMARY KEY,
+	id   INTEGER PRIMARY KEY,
+	tag  BIGINT NOT NULL,
+	hash BYTEA NOT NULL,
 	kind INTEGER NOT NULL,
 	data BYTEA NOT NULL,
 	refs BYTEA -- hashes of the bodies it names, one after the other
 );
+CREATE INDEX bodies_tag ON bodies (tag);
 
 CREATE TABLE endpoints (
 	id   INTEGER PRIMARY KEY,
