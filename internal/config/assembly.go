@@ -47,6 +47,7 @@ func (a *assembly) assemble() {
 	a.geo(main.section("geo"))
 	a.alert(main.section("alert"))
 	a.store(main)
+	a.sealing(main)
 	a.daemon(main.section("web"), main.section("log"))
 	a.enough()
 }

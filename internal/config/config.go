@@ -32,6 +32,7 @@ type Config struct {
 	Geo          Geo
 	Alert        Alert
 	Store        Store
+	Evidence     Evidence
 	Web          Web
 	Log          Log
 

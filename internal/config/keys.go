@@ -98,6 +98,7 @@ func rootTable() *table {
 		{name: "geo", kind: kTable, of: geoTable(), main: true, doc: "What to know about where an address is."},
 		{name: "alert", kind: kTable, of: alertTable(), main: true, doc: "Who is told.", alias: []string{"alerts", "alerting"}},
 		{name: "store", kind: kTable, of: storeTable(), main: true, doc: "Where is remembered what was seen. Without it, each run is judged by itself.", alias: []string{"memory", "database"}},
+		{name: "evidence", kind: kTable, of: evidenceTable(), main: true, doc: "How what is remembered is signed, so that nobody can change it later without being found out.", alias: []string{"ledger"}},
 		{name: "web", kind: kTable, of: webTable(), main: true, doc: "What `residency watch` serves over HTTP."},
 		{name: "log", kind: kTable, of: logTable(), main: true, doc: "How `residency watch` writes its log.", alias: []string{"logging"}},
 	}}
