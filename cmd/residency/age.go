@@ -22,7 +22,7 @@ func madeOn(day residency.Date) time.Time {
 // ageless reports whether the age of a data set means nothing: what has no
 // voice cannot be too old to speak, and a correction has a last day instead.
 func ageless(d residency.Dataset) bool {
-	return d.Class == residency.ClassCorrection || d.Class == residency.ClassRegistry
+	return d.Class == residency.ClassCorrection || d.Class == residency.ClassRegistry || d.Class == residency.ClassNetwork
 }
 
 // vetoing reports whether a data set says that networks are in no one place.

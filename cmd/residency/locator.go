@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -72,10 +73,10 @@ func openPicked(ctx context.Context, cfg config.Geo, held picked) (*evidence, er
 		embedded = list
 	}
 	ev := &evidence{}
-	files := ev.openFiles(cfg)
+	files, unopened := ev.openFiles(cfg)
 	own := map[voice]bool{}
-	for _, db := range cfg.Databases { // also of those that could not be opened: what they would say is not known
-		own[voice{class: residency.ClassDatabase, lineage: db.Lineage}] = true
+	for _, lineage := range unopened { // what they would say is not known
+		own[voice{class: residency.ClassDatabase, lineage: lineage}] = true
 	}
 	for _, s := range files {
 		// Vetoes and geofeeds add to each other: to drop one could let a place be named.
@@ -114,16 +115,17 @@ func (ev *evidence) take(list []source) {
 	}
 }
 
-// openFiles opens the files that the configuration names.
-func (ev *evidence) openFiles(cfg config.Geo) []source {
-	var list []source
+// openFiles opens the files that the configuration names, and returns the
+// lineages of databases that could not be opened.
+func (ev *evidence) openFiles(cfg config.Geo) (list []source, unopened []string) {
 	for _, db := range cfg.Databases {
-		s, err := mmdb.Open(db.File, db.Lineage)
+		sources, err := openDatabase(db)
 		if err != nil {
 			ev.missing = append(ev.missing, fmt.Sprintf("%s: %v", db.Written, err))
+			unopened = append(unopened, db.Lineage)
 			continue
 		}
-		list = append(list, s)
+		list = append(list, sources...)
 	}
 	for _, r := range cfg.ProviderRanges {
 		s, err := prefix.Open(r.File, r.Provider, madeOn(r.Built))
@@ -133,7 +135,28 @@ func (ev *evidence) openFiles(cfg config.Geo) []source {
 		}
 		list = append(list, s)
 	}
-	return append(list, ev.openLists(cfg)...)
+	return append(list, ev.openLists(cfg)...), unopened
+}
+
+// openDatabase opens a file that says where addresses are, which network
+// announces them, or both.
+func openDatabase(db config.Database) ([]source, error) {
+	var list []source
+	s, err := mmdb.Open(db.File, db.Lineage)
+	switch {
+	case err == nil:
+		list = append(list, s)
+	case !errors.Is(err, mmdb.ErrNoCountries):
+		return nil, err
+	}
+	n, noNetworks := mmdb.OpenNetworks(db.File, db.Lineage)
+	switch {
+	case noNetworks == nil:
+		return append(list, n), nil
+	case len(list) > 0:
+		return list, nil
+	}
+	return nil, err
 }
 
 // openEmbedded opens the data that the program carries, in parallel, in the

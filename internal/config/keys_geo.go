@@ -13,7 +13,7 @@ func RangeProviders() []string { return slices.Clone(rangeProviders[:]) }
 
 func databaseTable() *table {
 	return &table{name: "database", keys: []key{
-		{name: "file", kind: kText, need: true, doc: "MMDB file, relative to this file.", alias: []string{"path"}},
+		{name: "file", kind: kText, need: true, doc: "MMDB file, relative to this file. One of AS numbers is shown and has no voice.", alias: []string{"path"}},
 		{name: "lineage", kind: kText, need: true, shape: shapeID, doc: "Where the data come from, such as \"maxmind\". Databases of one lineage are one voice."},
 	}}
 }

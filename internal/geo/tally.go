@@ -52,7 +52,7 @@ func (t *Tally) Asked() uint64 { return t.asked }
 func (t *Tally) Unanswered(d residency.Dataset) uint64 {
 	n := t.asked
 	for _, a := range t.answers {
-		if a.set != nil && a.set.Name == d.Name && a.set.SHA256 == d.SHA256 {
+		if a.set != nil && a.set.Name == d.Name && a.set.SHA256 == d.SHA256 && a.set.Class == d.Class {
 			n -= min(n, a.n)
 		}
 	}

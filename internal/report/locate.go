@@ -82,7 +82,18 @@ func (x Located) decidedBy() string {
 	return string(x.Location.Decision)
 }
 
-// appendLocatedCSV appends one row; asn is empty until a source has it.
+// network is who announces the address, by the first source that knows; 0 when
+// none does.
+func (x Located) network() (asn uint32, organisation string) {
+	for i := range x.Location.Assertions {
+		if asn, organisation := x.Location.Assertions[i].Network(); asn != 0 {
+			return asn, organisation
+		}
+	}
+	return 0, ""
+}
+
+// appendLocatedCSV appends one row; asn is empty when no source has it.
 func appendLocatedCSV(b []byte, x Located) []byte {
 	b = appendField(b, x.Input)
 	b = append(b, ',')
@@ -96,7 +107,11 @@ func appendLocatedCSV(b []byte, x Located) []byte {
 	}
 	b = append(b, ',')
 	b = appendField(b, x.Location.Region)
-	b = append(b, ",,"...)
+	b = append(b, ',')
+	if asn, _ := x.network(); asn != 0 {
+		b = strconv.AppendUint(b, uint64(asn), 10)
+	}
+	b = append(b, ',')
 	b = strconv.AppendInt(b, int64(len(x.Location.Voices)), 10)
 	b = append(b, ',')
 	b = append(b, x.decidedBy()...)
@@ -133,14 +148,20 @@ func plain(s, without string) bool {
 	return true
 }
 
-// appendLocated appends one line of JSON. asn and org are null until a source
+// appendLocated appends one line of JSON. asn and org are null when no source
 // has them.
 func appendLocated(b []byte, x Located) []byte {
 	at := &x.Location
 	b = appendString(append(b, `{"address":`...), x.Input)
 	b = appendCountries(append(b, `,"countries":`...), at.Countries)
 	b = appendString(append(b, `,"region":`...), at.Region)
-	b = append(b, `,"asn":null,"org":null,"anycast":`...)
+	if asn, organisation := x.network(); asn != 0 {
+		b = strconv.AppendUint(append(b, `,"asn":`...), uint64(asn), 10)
+		b = appendString(append(b, `,"org":`...), organisation)
+	} else {
+		b = append(b, `,"asn":null,"org":null`...)
+	}
+	b = append(b, `,"anycast":`...)
 	b = strconv.AppendBool(b, at.Veto == residency.ReasonAnycast)
 	b = appendString(append(b, `,"veto":`...), string(at.Veto))
 	b = strconv.AppendBool(append(b, `,"conflict":`...), at.Conflict)

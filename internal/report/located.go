@@ -106,11 +106,13 @@ func assertionRow(a residency.Assertion) []string {
 	}
 	if a.In.Empty() && a.NotIn.Empty() {
 		says = "no single place"
-		if a.Class == residency.ClassRTT {
+		if a.Class == residency.ClassRTT || a.Class == residency.ClassNetwork {
 			says = "nothing"
 		}
 	}
-	if a.Note != "" {
+	if a.Class == residency.ClassNetwork {
+		says = a.Note
+	} else if a.Note != "" {
 		says += "; " + a.Note
 	}
 	if words := a.Class.StaleWords(); a.Stale && voiced(a.Class) {

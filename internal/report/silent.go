@@ -15,9 +15,12 @@ type spoken struct {
 }
 
 // setKey is what tells one data set from another.
-type setKey struct{ name, sha256 string }
+type setKey struct {
+	name, sha256 string
+	class        residency.Class // one file can speak as two kinds of source
+}
 
-func keyOf(d residency.Dataset) setKey { return setKey{d.Name, d.SHA256} }
+func keyOf(d residency.Dataset) setKey { return setKey{d.Name, d.SHA256, d.Class} }
 
 // spokenIn counts each address once, in however many rounds it was seen.
 func spokenIn(run *residency.Run) spoken {

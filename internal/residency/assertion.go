@@ -1,7 +1,10 @@
 package residency
 
 import (
+	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,7 +21,27 @@ const (
 	ClassCorrection Class = "correction"     // declared by the user
 	ClassHint       Class = "hint"           // a region code in a name; no voice
 	ClassRegistry   Class = "registry"       // to whom the block was delegated; no voice
+	ClassNetwork    Class = "network"        // which autonomous system announces it; no voice
 )
+
+// NetworkNote is the note of an assertion of class ClassNetwork.
+func NetworkNote(asn uint32, organisation string) string {
+	return strings.TrimSpace(fmt.Sprintf("AS%d %s", asn, organisation))
+}
+
+// Network returns the number and the name of the autonomous system that
+// announces the address, from an assertion of class ClassNetwork; 0 from others.
+func (a Assertion) Network() (asn uint32, organisation string) {
+	if a.Class != ClassNetwork {
+		return 0, ""
+	}
+	number, organisation, _ := strings.Cut(strings.TrimPrefix(a.Note, "AS"), " ")
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return 0, ""
+	}
+	return uint32(n), organisation
+}
 
 // Dataset identifies one set of location data as it was used.
 type Dataset struct {

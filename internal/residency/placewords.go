@@ -101,6 +101,7 @@ var classWords = map[Class]string{
 	ClassCorrection: "a correction declared by the user",
 	ClassHint:       "a place code in a name; shown, not counted",
 	ClassRegistry:   "to whom the block was handed out; shown, not counted",
+	ClassNetwork:    "which network announces it; shown, not counted",
 }
 
 // Words returns what kind of source it is, in words.

@@ -30,13 +30,7 @@ func Open(path, lineage string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	s, err := open(path, data, residency.Dataset{
-		Name:    filepath.Base(path),
-		Lineage: lineage,
-		SHA256:  hex.EncodeToString(sum[:]),
-		File:    path,
-	})
+	s, err := open(path, data, identify(path, data, lineage))
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +38,12 @@ func Open(path, lineage string) (*Source, error) {
 		return nil, fmt.Errorf("open %s: damaged database: %w", path, err)
 	}
 	return s, nil
+}
+
+// identify says which file it is.
+func identify(path string, data []byte, lineage string) residency.Dataset {
+	sum := sha256.Sum256(data)
+	return residency.Dataset{Name: filepath.Base(path), Lineage: lineage, SHA256: hex.EncodeToString(sum[:]), File: path}
 }
 
 // read reads a regular file of at most MaxFileSize bytes.
@@ -129,8 +129,11 @@ func schema(data []byte, reader *maxminddb.Reader) (decoder, error) {
 	return byType{known}, nil
 }
 
+// ErrNoCountries says that a database is sound and about something else.
+var ErrNoCountries = errors.New("holds no countries")
+
 func noCountry(reader *maxminddb.Reader) error {
-	return fmt.Errorf("a database of type %q holds no countries", reader.Metadata.DatabaseType)
+	return fmt.Errorf("a database of type %q %w", reader.Metadata.DatabaseType, ErrNoCountries)
 }
 
 // sniffed is how many networks, empty ones included, are looked at to find the
