@@ -40,6 +40,7 @@ func (a *assembly) assemble() {
 	a.collectMarkets()
 	a.collectVendors()
 	a.collectClaims()
+	a.waivers()
 	a.resolve(main.section("resolve"))
 	a.network(main.section("network"))
 	a.vantages()

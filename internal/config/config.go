@@ -25,6 +25,7 @@ type Config struct {
 	Markets      []residency.Market // in file order
 	Vendors      []Vendor           // in file order
 	Claims       []residency.Claim  // claims and policies, in file order
+	Waivers      []residency.Waiver // in file order, those that ended too
 	Resolve      Resolve
 	Network      Network
 	Vantages     []Vantage  // markets that are looked at from inside, in file order

@@ -84,7 +84,7 @@ const day = 24 * 60 * 60 // seconds
 // rootTable is everything config.toml may hold.
 func rootTable() *table {
 	return &table{name: "config", doc: "What is watched, what was promised, and how to look.", keys: []key{
-		{name: "include", kind: kTexts, doc: "More files to read, as paths or patterns relative to this file. They may hold vendors, claims, policies, markets and regions.", alias: []string{"includes", "import"}},
+		{name: "include", kind: kTexts, doc: "More files to read, as paths or patterns relative to this file. They may hold vendors, claims, policies, waivers, markets and regions.", alias: []string{"includes", "import"}},
 		{name: "organisation", kind: kTable, of: organisationTable(), main: true, doc: "Who looks, and by which clock.", alias: []string{"organization", "org"}},
 		{name: "schedule", kind: kTable, of: scheduleTable(), main: true, doc: "When `residency watch` checks."},
 		{name: "regions", kind: kSets, doc: "Names of your own for sets of places, to use in claims and policies. EU, EEA and EU-adequate exist already.", alias: []string{"region"}},
@@ -92,6 +92,7 @@ func rootTable() *table {
 		{name: "vendor", kind: kTables, of: vendorTable(), doc: "Who receives the data, through which services and hosts.", alias: []string{"vendors"}},
 		{name: "claim", kind: kTables, of: claimTable(), doc: "A promise of a vendor: which data may go where, from when on.", alias: []string{"claims", "promise"}},
 		{name: "policy", kind: kTables, of: policyTable(), doc: "A rule of your own (law, contract) about where data may go.", alias: []string{"policies"}},
+		{name: "waiver", kind: kTables, of: waiverTable(), doc: "An exception that somebody answers for. It changes who is told and the exit code, and never a result.", alias: []string{"waivers", "exception", "exemption"}},
 		{name: "resolve", kind: kTable, of: resolveTable(), main: true, doc: "Whom to ask for addresses, and how patiently.", alias: []string{"resolver", "dns"}},
 		{name: "network", kind: kTable, of: networkTable(), main: true, doc: "By which way servers are reached.", alias: []string{"net"}},
 		{name: "vantage", kind: kTables, of: vantageTable(), main: true, doc: "A place from which delays to addresses are measured, with its coordinates.", alias: []string{"vantages"}},
@@ -110,6 +111,7 @@ func organisationTable() *table {
 		{name: "contact", kind: kText, doc: "Whom readers of a report can ask."},
 		{name: "timezone", kind: kText, doc: "The clock by which days begin and end, such as \"Asia/Kolkata\". Default \"UTC\".", alias: []string{"tz", "time_zone"}},
 		{name: "notice", kind: kText, doc: "One line shown at the top of every output."},
+		{name: "waiver_max_days", kind: kNumber, min: 1, max: 3660, doc: "How many days a [[waiver]] may hold at most. Default 366.", alias: []string{"max_waiver_days", "max_days"}},
 	}}
 }
 

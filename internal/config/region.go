@@ -240,7 +240,7 @@ func (a *assembly) regionHint(text string) string {
 func (a *assembly) countries(items []item, key string) residency.Countries {
 	r := a.regions(items, key)
 	if r.Any || len(r.Providers) > 0 {
-		a.ps.add(items[0].pos, key, "takes countries and sets of countries only", `a provider region or "*" cannot be forbidden`)
+		a.ps.add(items[0].pos, key, "takes countries and sets of countries only", `not a provider region, nor "*"`)
 	}
 	return r.Countries
 }
