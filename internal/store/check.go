@@ -222,11 +222,11 @@ func (c *checking) checkRuns() error {
 	}
 	under := 0
 	for _, h := range heads {
-		want := []residency.Hash{h.setting, h.seen}
+		want := []residency.Hash{h.setting, h.seen, h.outcome}
 		if h.run.Finished.IsZero() {
 			under++
 		} else {
-			want = append(want, h.outcome, h.scope)
+			want = append(want, h.scope)
 		}
 		for _, hash := range want {
 			if !c.bodies[hash] {

@@ -266,7 +266,7 @@ func (s *Store) collect(ctx context.Context) error {
 			"DROP TABLE IF EXISTS live",
 			"CREATE TEMPORARY TABLE live (hash BYTEA PRIMARY KEY)",
 			"INSERT INTO live SELECT sight FROM spans WHERE NOT pruned UNION SELECT judgement FROM spans WHERE NOT pruned UNION SELECT packets FROM spans WHERE NOT pruned UNION SELECT latest FROM spans WHERE NOT pruned AND latest IS NOT NULL",
-			"INSERT INTO live SELECT setting FROM runs UNION SELECT seen FROM runs UNION SELECT outcome FROM runs WHERE outcome IS NOT NULL UNION SELECT scope FROM runs WHERE scope IS NOT NULL",
+			"INSERT INTO live SELECT setting FROM runs UNION SELECT seen FROM runs UNION SELECT outcome FROM runs UNION SELECT scope FROM runs WHERE scope IS NOT NULL",
 		} {
 			if _, err := w.tx.ExecContext(w.ctx, text); err != nil {
 				return err

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,16 +64,12 @@ func (s *Store) insertRun(w *writer, r *openRun, run residency.Run) error {
 		return err
 	}
 	run.Seq, run.Claims = r.seq, nil
-	set, seen, _, err := s.keepHeader(w, run)
+	timing, h, err := s.keepHeader(w, run)
 	if err != nil {
 		return err
 	}
-	clock, err := json.Marshal(run.Clock)
-	if err != nil {
-		return err
-	}
-	return w.run("INSERT INTO runs (seq, id, at, started, finished, partial, partial_by, clock, rounds, changed, setting, seen) VALUES ($1, $2, $3, $4, 0, $5, '', $6, 0, 0, $7, $8)",
-		r.seq, run.ID, micros(run.At), micros(run.Started), false, string(clock), set[:], seen[:])
+	return w.run("INSERT INTO runs (seq, id, at, started, finished, partial, partial_by, timing, rounds, changed, setting, seen, outcome) VALUES ($1, $2, $3, $4, 0, $5, '', $6, 0, 0, $7, $8, $9)",
+		r.seq, run.ID, micros(run.At), micros(run.Started), false, timing, h.setting[:], h.seen[:], h.outcome[:])
 }
 
 // current returns the run under way if it is the given one. s.mu is held.
@@ -130,11 +125,7 @@ func (s *Store) closeRun(w *writer, run residency.Run, seals []residency.RoundSe
 	if err := s.keep(w, bodyScope, scope, data, nil); err != nil {
 		return err
 	}
-	set, seen, out, err := s.keepHeader(w, run)
-	if err != nil {
-		return err
-	}
-	clock, err := json.Marshal(run.Clock)
+	timing, h, err := s.keepHeader(w, run)
 	if err != nil {
 		return err
 	}
@@ -151,9 +142,9 @@ func (s *Store) closeRun(w *writer, run residency.Run, seals []residency.RoundSe
 			return fmt.Errorf("seal run %d: %w", run.Seq, err)
 		}
 	}
-	n, err := w.exec("UPDATE runs SET at = $2, started = $3, finished = $4, partial = $5, partial_by = $6, clock = $7, rounds = $8, changed = $9, setting = $10, seen = $11, outcome = $12, scope = $13, leaf = $14 WHERE seq = $1 AND finished = 0",
-		run.Seq, micros(run.At), micros(run.Started), micros(run.Finished), run.Partial, run.PartialBy, string(clock),
-		len(seals), changed, set[:], seen[:], out[:], scope[:], leaf)
+	n, err := w.exec("UPDATE runs SET at = $2, started = $3, finished = $4, partial = $5, partial_by = $6, timing = $7, rounds = $8, changed = $9, setting = $10, seen = $11, outcome = $12, scope = $13, leaf = $14 WHERE seq = $1 AND finished = 0",
+		run.Seq, micros(run.At), micros(run.Started), micros(run.Finished), run.Partial, run.PartialBy, timing,
+		len(seals), changed, h.setting[:], h.seen[:], h.outcome[:], scope[:], leaf)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("run %d is not under way", run.Seq)
 	}

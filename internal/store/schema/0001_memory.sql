@@ -31,12 +31,12 @@ CREATE TABLE runs (
 	finished   BIGINT NOT NULL, -- 0 while under way
 	partial    BOOLEAN NOT NULL,
 	partial_by TEXT NOT NULL,
-	clock      TEXT NOT NULL,   -- JSON
+	timing     TEXT NOT NULL,   -- JSON
 	rounds     INTEGER NOT NULL,
 	changed    INTEGER NOT NULL, -- rounds that differed from the one before
 	setting    BYTEA NOT NULL,  -- bodies
 	seen       BYTEA NOT NULL,
-	outcome    BYTEA,
+	outcome    BYTEA NOT NULL,
 	scope      BYTEA,           -- body: the endpoints covered
 	leaf       INTEGER          -- number of its leaf in the log
 );
