@@ -101,6 +101,8 @@ var house = map[string]row{
 		what:  "what any store must do, as tests; a test in a file that is none",
 		ours:  []string{"internal/residency"},
 		doors: []string{"github.com/google/go-cmp"}},
+	"internal/heartbeat": {floor: worker,
+		what: "shows others that the monitor lives"},
 	"internal/config": {floor: worker,
 		what:  "reads config.toml into nouns, or says all that is wrong with it",
 		doors: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"},

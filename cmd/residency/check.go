@@ -130,7 +130,7 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
 	}
 	if f.notify {
-		if err := e.notify(context.WithoutCancel(ctx), h.cfg.Alert, run); err != nil {
+		if err := e.notify(context.WithoutCancel(ctx), h.cfg, run); err != nil {
 			say(e, err.Error())
 		}
 	}

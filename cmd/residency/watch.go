@@ -74,7 +74,7 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 			log.Error("write results", "error", err)
 		}
 		if notify {
-			if err := e.notify(context.WithoutCancel(ctx), cfg.Alert, run); err != nil {
+			if err := e.notify(context.WithoutCancel(ctx), cfg, run); err != nil {
 				log.Error("notify", "error", err)
 			}
 		}

@@ -20,10 +20,6 @@ type Courier struct {
 	Routes   []Route
 	Fallback string // name of the channel that hears when another cannot deliver; "" for none
 
-	// Compose writes the message of alerts of one group, oldest first. The
-	// courier sets Key, Channel and Group.
-	Compose func([]residency.Alert) residency.Notification
-
 	// Open returns one alert for each thing that is open now, for channels
 	// whose receiver forgets. nil: they are told of changes only.
 	Open func(context.Context) ([]residency.Alert, error)
@@ -255,7 +251,7 @@ func (c *Courier) fix(ctx context.Context, ln *line, now time.Time, ahead time.D
 	}
 	var errs []error
 	for _, alerts := range groups[:min(room, len(groups))] {
-		if err := c.Outbox.Fix(ctx, c.compose(ln.Route, alerts), now); err != nil {
+		if err := c.Outbox.Fix(ctx, ln.compose(alerts), now); err != nil {
 			// Another process may just have taken one of them; the next turn
 			// sees what is left.
 			errs = append(errs, fmt.Errorf("write outbox: %w", err))
@@ -265,14 +261,22 @@ func (c *Courier) fix(ctx context.Context, ln *line, now time.Time, ahead time.D
 }
 
 // compose makes the message of one group.
-func (c *Courier) compose(r *Route, alerts []residency.Alert) residency.Notification {
-	n := c.Compose(alerts)
+func (r *Route) compose(alerts []residency.Alert) residency.Notification {
+	n := r.write()(alerts)
 	ids := make([]string, 0, len(alerts))
 	for _, a := range alerts {
 		ids = append(ids, a.ID)
 	}
 	n.Key, n.Channel, n.Group, n.Alerts = DeliveryKey(r.Name, ids), r.Name, alerts[0].Group, alerts
 	return n
+}
+
+// write returns what writes the route's messages.
+func (r *Route) write() func([]residency.Alert) residency.Notification {
+	if r.Compose != nil {
+		return r.Compose
+	}
+	return Compose
 }
 
 // try sends one delivery and remembers what came of it.

@@ -69,19 +69,18 @@ func (b busy) RetryAfter() time.Duration { return time.Duration(b) }
 
 // courier makes one that composes by naming what it tells.
 func courier(b *box, routes ...Route) *Courier {
-	return &Courier{
-		Outbox: b, Routes: routes, Now: time.Now, Sleep: pause, Rand: func() float64 { return 0 },
-		Compose: func(alerts []residency.Alert) residency.Notification {
-			n := residency.Notification{At: alerts[0].At, Kind: alerts[0].Kind, Event: alerts[0].Event}
+	for i := range routes {
+		routes[i].Compose = func(alerts []residency.Alert) residency.Notification {
+			n := Compose(alerts)
 			var ids []string
 			for _, a := range alerts {
 				ids = append(ids, a.ID)
-				n.Severity = max(n.Severity, a.Severity)
 			}
 			n.Subject = strings.Join(ids, "+")
 			return n
-		},
+		}
 	}
+	return &Courier{Outbox: b, Routes: routes, Now: time.Now, Sleep: pause, Rand: func() float64 { return 0 }}
 }
 
 // finding is an alert of a group.

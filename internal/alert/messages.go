@@ -15,13 +15,18 @@ import (
 // every run as long as its claim stands the same, so that a receiver who wants
 // to hear of a thing once can join on it.
 func (t *Templates) Messages(alerts []residency.Alert) []residency.Notification {
+	return joined(alerts, t.Compose)
+}
+
+// joined is Messages with any words.
+func joined(alerts []residency.Alert, write func([]residency.Alert) residency.Notification) []residency.Notification {
 	groups := map[string][]residency.Alert{}
 	for _, a := range alerts {
 		groups[a.Group] = append(groups[a.Group], a)
 	}
 	var list []residency.Notification
 	for _, group := range groups {
-		n := t.Compose(group)
+		n := write(group)
 		n.Key = Key(n.Vendor, n.Claim, n.Standing)
 		list = append(list, n)
 	}

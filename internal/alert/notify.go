@@ -25,15 +25,23 @@ type Refresher interface {
 	Refresh(ctx context.Context, open []residency.Alert) error
 }
 
-// Notify sends every message through every channel, one after the other. A
-// channel that fails stops neither the others nor the next message; all errors
-// come back joined, nil if everything was taken. It is for a check that
-// remembers nothing; what is remembered goes by Courier.
-func Notify(ctx context.Context, messages []residency.Notification, channels []Channel) error {
+// Tell joins alerts that nothing remembers into messages and sends each to
+// every route that wants it, one after the other. A channel that fails stops
+// neither the others nor the next message; all errors come back joined, nil if
+// everything was taken. What is remembered goes by Courier.
+func Tell(ctx context.Context, alerts []residency.Alert, routes []Route) error {
 	var errs []error
-	for _, n := range messages {
-		for _, c := range channels {
-			if _, err := c.Send(ctx, n); err != nil {
+	for i := range routes {
+		r := &routes[i]
+		var wanted []residency.Alert
+		for _, a := range alerts {
+			if r.Wants.wants(a) {
+				wanted = append(wanted, a)
+			}
+		}
+		for _, n := range joined(wanted, r.write()) {
+			n.Channel = r.Name
+			if _, err := r.Channel.Send(ctx, n); err != nil {
 				errs = append(errs, fmt.Errorf("notify of %s: %w", n.Claim, err))
 			}
 		}

@@ -23,6 +23,10 @@ type Route struct {
 	Hours  residency.Hours
 	Urgent bool
 
+	// Compose writes the message of alerts of one group; nil: the function
+	// Compose, in the program's own words.
+	Compose func([]residency.Alert) residency.Notification
+
 	PerMinute int           // messages at most; 0: DefaultPerMinute
 	Timeout   time.Duration // of one try; 0: DefaultTimeout
 }
