@@ -10,6 +10,7 @@ import (
 
 	"residency/internal/alert"
 	"residency/internal/config"
+	"residency/internal/ledger"
 	"residency/internal/residency"
 	"residency/internal/store"
 	"residency/internal/watch"
@@ -27,7 +28,8 @@ var errNoStore = errors.New("the configuration has no [store]: nothing is rememb
 // storeOptions says how this program opens a store. command is what it is
 // doing, for whoever waits for it.
 func (e *env) storeOptions(command string) store.Options {
-	return store.Options{Now: e.now, Version: version, Command: command}
+	return store.Options{Now: e.now, Version: version, Command: command,
+		Log: store.Log{RunLeaf: ledger.RunLeaf, RecordLeaf: ledger.RecordLeaf, Hashes: ledger.Hashes}}
 }
 
 // openStore opens the store of a configuration, and makes it when it is not
