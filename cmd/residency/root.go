@@ -104,7 +104,7 @@ goes elsewhere. It can never show that it does not.`,
 			return target.Help()
 		}})
 	root.AddCommand(
-		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
+		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newHistory(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
 		newConfig(e), newData(e), newStore(e), newLab(e), newRelay(e), newVersion(e),
 	)
 	return root

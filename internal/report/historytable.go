@@ -1,0 +1,127 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// historyTable writes the history for people: how long each country and each
+// address was seen, then every change with its cause.
+func historyTable(w io.Writer, h *History, o Options) error {
+	p := &printer{run: &residency.Run{}, o: o}
+	e := h.Endpoint
+	p.para("", fmt.Sprintf("%s (%s/%s)", clean(e.Host), clean(e.Vendor), clean(e.Service)), nil, true)
+	if h.Notice != "" {
+		p.para("", clean(h.Notice), nil, false)
+	}
+	if len(h.Stays) == 0 {
+		p.para("", "Nothing is remembered of it in this time.", nil, false)
+		_, err := io.WriteString(w, p.String())
+		return err
+	}
+	runs := 0
+	for _, s := range h.Stays {
+		runs += s.Runs
+	}
+	first, last := h.Stays[0].First, h.Stays[len(h.Stays)-1].Last
+	p.para("", fmt.Sprintf("%s from %s to %s", residency.Plural(runs, "check"), h.instant(first), h.instant(last)), nil, false)
+	countries, addresses := h.Sightings()
+	p.sightings("Where answers led", "where", countries, h, func(s Sighting) string { return s.Countries.Names() })
+	p.sightings("Addresses seen", "address", addresses, h, func(s Sighting) string {
+		if s.Countries.Empty() {
+			return s.Address.String() + " (not known where)"
+		}
+		return s.Address.String() + " (" + strings.ReplaceAll(s.Countries.Names(), ", ", " or ") + ")"
+	})
+	p.turns(h)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// instant writes a time in the history's zone.
+func (h *History) instant(t time.Time) string { return moment(t.In(h.Zone)) }
+
+// sightings writes one table of sightings.
+func (p *printer) sightings(heading, what string, list []Sighting, h *History, name func(Sighting) string) {
+	if len(list) == 0 {
+		return
+	}
+	p.heading(heading)
+	rows := make([][]string, len(list))
+	for i, s := range list {
+		rows[i] = []string{"  " + s.Market.String(), name(s), h.instant(s.First), h.instant(s.Last), strconv.Itoa(s.Runs)}
+	}
+	p.grid([]string{"  users in", what, "first seen", "last seen", "checks"}, rows, 2, func(int) color.Color { return nil }, 0)
+}
+
+// turns writes every change.
+func (p *printer) turns(h *History) {
+	list := h.Turns()
+	if len(list) == 0 {
+		p.para("", "Nothing changed.", nil, false)
+		return
+	}
+	p.heading("What changed")
+	for _, t := range list {
+		p.para("  "+h.instant(t.At)+"  ", t.words(), nil, false)
+	}
+}
+
+// words tells a change in plain words.
+func (t *Turn) words() string {
+	var parts []string
+	if len(t.Added) > 0 {
+		parts = append(parts, "now "+addressWords(t.Added))
+	}
+	if len(t.Removed) > 0 {
+		parts = append(parts, "no longer "+addressWords(t.Removed))
+	}
+	for _, pl := range t.Placed {
+		parts = append(parts, fmt.Sprintf("%s is placed in %s, before in %s", pl.Address, placeWords(pl.After), placeWords(pl.Before)))
+	}
+	for _, r := range t.Results {
+		if r.Due {
+			parts = append(parts, fmt.Sprintf("%s came due while something was outside", clean(r.Claim)))
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s (before: %s)", clean(r.Claim), r.After.Words(), r.Before.Words()))
+	}
+	causes := make([]string, len(t.Causes))
+	for i, c := range t.Causes {
+		causes[i] = c.Words()
+	}
+	text := "users in " + t.Market.Name() + ": " + strings.Join(causes, ", ")
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, "; ")
+	}
+	return text
+}
+
+// addressWords names the first addresses of a list.
+func addressWords(list []netip.Addr) string {
+	const most = 6
+	names := make([]string, 0, most)
+	for _, a := range list[:min(len(list), most)] {
+		names = append(names, a.String())
+	}
+	text := strings.Join(names, ", ")
+	if more := len(list) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// placeWords names the countries an address can be in.
+func placeWords(in residency.Countries) string {
+	if in.Empty() {
+		return "no known country"
+	}
+	return strings.ReplaceAll(in.Names(), ", ", " or ")
+}
