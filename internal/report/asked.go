@@ -32,9 +32,9 @@ func askedLine(run *residency.Run) string {
 	origin := strings.Join(by, ", ")
 	switch {
 	case run.Simulated:
-		return strings.TrimSpace(asOf(run) + " " + sentence(origin))
+		return strings.TrimSpace(asOf(run)+" "+sentence(origin)) + " " + run.BasisWords()
 	case !run.Started.IsZero():
-		return sentence(strings.TrimSuffix("asked "+moment(run.Started.UTC())+", "+origin, ", "))
+		return sentence(strings.TrimSuffix("asked "+moment(run.Started.UTC())+", "+origin, ", ")) + " " + run.BasisWords()
 	}
 	return sentence(origin)
 }

@@ -23,11 +23,12 @@ func TestAskedLine(t *testing.T) {
 		run  residency.Run
 		want string
 	}{
-		{"now", run, "Asked 22 Nov 2026 12:00 UTC, run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab."},
-		{"as of then", then, "Asked on 22 Nov 2026; judged as if it were 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab."},
-		{"the clock set to then", lab, "Judged as of 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab."},
+		{"now", run, "Asked 22 Nov 2026 12:00 UTC, run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
+		{"as of then", then, "Asked on 22 Nov 2026; judged as if it were 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
+		{"the clock set to then", lab, "Judged as of 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
+		{"with a memory", residency.Run{ID: "x", Started: started, Window: 24 * time.Hour}, "Asked 22 Nov 2026 12:00 UTC, run x. Results look back over 24 hours of runs."},
 		{"a run without an origin", residency.Run{}, ""},
-		{"no configuration", residency.Run{ID: "x", Started: started}, "Asked 22 Nov 2026 12:00 UTC, run x."},
+		{"no configuration", residency.Run{ID: "x", Started: started}, "Asked 22 Nov 2026 12:00 UTC, run x. Results rest on this run alone."},
 	}
 	for _, tt := range tests {
 		if got := askedLine(&tt.run); got != tt.want {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/netip"
-	"slices"
 	"time"
 
 	"residency/internal/residency"
@@ -30,6 +29,15 @@ type jsonRun struct {
 	ExitCode     int        `json:"exit_code"`
 	Looks        int        `json:"looks"`
 	Failed       int        `json:"failed"`
+
+	// Number is that in the memory, and WindowSeconds how far back verdicts
+	// look; both null where nothing is remembered and verdicts rest on this run
+	// alone.
+	Number        *int64     `json:"number"`
+	WindowSeconds *float64   `json:"window_s"`
+	Due           *time.Time `json:"due"`    // the instant the schedule wanted it at; null: somebody asked
+	Missed        int        `json:"missed"` // instants of the schedule that passed before it
+	Reassessed    bool       `json:"reassessed,omitempty"`
 }
 
 // jsonDataset hides two fields of the data set by its own: built is null when
@@ -78,8 +86,8 @@ type jsonClaim struct {
 	Due          *residency.Date      `json:"due"`
 	DueAt        *time.Time           `json:"due_at"`
 	From         *residency.Date      `json:"from"`
-	LastOutside  *time.Time           `json:"last_outside"` // null: needs a memory of earlier runs
-	BrokenSince  *time.Time           `json:"broken_since"` // the same
+	LastOutside  *time.Time           `json:"last_outside"` // null: never, or nothing is remembered
+	BrokenSince  *time.Time           `json:"broken_since"` // null: it is not broken, or nothing is remembered
 	Markets      int                  `json:"markets"`
 	OutsideFrom  []string             `json:"outside_from"` // markets
 	OutsideIn    residency.Countries  `json:"outside_in"`   // countries
@@ -111,8 +119,16 @@ type jsonCell struct {
 	NotCounted int                `json:"addresses_not_counted"`
 	Looks      []jsonLook         `json:"looks"`
 	Coverage   residency.Coverage `json:"coverage"`
-	Pool       jsonPool           `json:"pool"`
-	Hints      []string           `json:"hints"`
+
+	// Confirm is null unless an address outside was seen in too few runs yet.
+	// LastOutside and ClearFrom are null unless the cell is still outside though
+	// this run did not show it so.
+	Confirm     *residency.Confirmation `json:"confirm"`
+	LastOutside *time.Time              `json:"last_outside"`
+	ClearFrom   *time.Time              `json:"clear_from"`
+
+	Pool  jsonPool `json:"pool"`
+	Hints []string `json:"hints"`
 }
 
 type jsonAddress struct {
@@ -254,13 +270,20 @@ func headOf(run *residency.Run) jsonHead {
 			ID: run.ID, At: run.At, Started: known(run.Started), Finished: known(run.Finished),
 			Partial: run.Partial, PartialBy: run.PartialBy, Version: run.Version,
 			ConfigSHA256: run.ConfigSHA256, Notice: run.Notice, ExitCode: ExitCode(*run),
-			Looks: looks, Failed: failed,
+			Looks: looks, Failed: failed, Due: known(run.Due), Missed: run.Missed, Reassessed: run.Reassessed,
 		},
 		Datasets: []jsonDataset{}, Missing: some(run.Missing),
 		Resolvers: []jsonResolver{}, Surveys: surveysOf(run), Notices: some(run.Notices),
 	}
 	if run.Simulated {
 		head.Run.SimulatedAt = &run.At
+	}
+	if run.Seq != 0 {
+		head.Run.Number = &run.Seq
+	}
+	if run.Window != 0 {
+		seconds := run.Window.Seconds()
+		head.Run.WindowSeconds = &seconds
 	}
 	said := spokenIn(run)
 	for _, d := range run.Datasets {
@@ -287,6 +310,7 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 		Standing: c.Standing, Effective: c.Standing, Live: c.Claim.Live(),
 		Words: c.Words(run.MainReason(c.Claim.ID)),
 		Due:   written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
+		LastOutside: known(c.LastOutside), BrokenSince: known(c.BrokenSince),
 		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
 		Cells: c.Counts, Coverage: c.Coverage, Unseen: c.Unseen, OutsideBound: c.OutsideBound,
 		SaidBy: c.Claim.SaidBy, SaidOn: written(c.Claim.SaidOn), Quote: c.Claim.Quote, Source: c.Claim.Source,
@@ -301,6 +325,10 @@ func cellOf(claim residency.Claim, round *residency.Round, cell *residency.Cell)
 		Verdict: cell.Verdict, Grade: cell.Grade, Reasons: some(cell.Reasons), Counts: cell.Counts,
 		Suspected: cell.Suspected, Addresses: []jsonAddress{}, NotCounted: cell.NotCounted,
 		Looks: []jsonLook{}, Coverage: cell.Coverage, Pool: poolOf(cell.Pool), Hints: some(cell.Hints),
+		LastOutside: known(cell.LastOutside), ClearFrom: known(cell.ClearFrom),
+	}
+	if cell.Confirm != (residency.Confirmation{}) {
+		out.Confirm = &cell.Confirm
 	}
 	for _, a := range cell.Addresses {
 		out.Addresses = append(out.Addresses, addressOf(claim, round, cell, a))
@@ -347,36 +375,4 @@ func assertionOf(said residency.Assertion) jsonAssertion {
 		a.Dataset = said.Dataset.Name
 	}
 	return a
-}
-
-// prefix writes a prefix, "" for none.
-func prefix(p netip.Prefix) string {
-	if !p.IsValid() {
-		return ""
-	}
-	return p.String()
-}
-
-// known returns nil, JSON's null, for the zero time.
-func known(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// written returns nil, JSON's null, for no date.
-func written(d residency.Date) *residency.Date {
-	if d.IsZero() {
-		return nil
-	}
-	return &d
-}
-
-// some returns the list, never nil, so that JSON has [] and not null.
-func some[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return slices.Clip(list)
 }

@@ -97,6 +97,9 @@ func Nagios(w io.Writer, run residency.Run) error {
 	if run.Simulated {
 		b.WriteString("; simulated_at " + run.At.Format(time.RFC3339))
 	}
+	if run.Window == 0 {
+		b.WriteString("; by this run alone")
+	}
 	if run.Notice != "" {
 		b.WriteString("; " + clean(run.Notice))
 	}
@@ -211,6 +214,7 @@ func properties(run *residency.Run) []junitProperty {
 	if run.Simulated {
 		list = append(list, junitProperty{"simulated_at", run.At.Format(time.RFC3339)})
 	}
+	list = append(list, junitProperty{"basis", run.BasisWords()})
 	if run.Notice != "" {
 		list = append(list, junitProperty{"notice", run.Notice})
 	}

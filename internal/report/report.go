@@ -146,6 +146,9 @@ func verdicts(run *residency.Run) residency.CellCounts {
 // coverage adds up the looks of a run, each once, those without an answer and
 // those with one that was not about the market: cells of several claims share
 // the looks of their endpoint.
+//
+// A remembered run need not hold every round; then its own count of looks is
+// taken.
 func coverage(run *residency.Run) (looks, failed, elsewhere int) {
 	for i := range run.Rounds {
 		for _, o := range run.Rounds[i].Observations {
@@ -158,7 +161,18 @@ func coverage(run *residency.Run) (looks, failed, elsewhere int) {
 			}
 		}
 	}
+	if all := total(run.Looks); all > looks {
+		looks, failed = all, all-run.Looks[""]
+	}
 	return looks, failed, elsewhere
+}
+
+func total(counts map[residency.Failure]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 // totals is the last line of a report: "3 claims: 1 broken, 2 pending.".
@@ -302,6 +316,9 @@ func verdictWords(run *residency.Run, cell *residency.Cell) string {
 	words := cell.Verdict.Words()
 	if len(cell.Reasons) > 0 {
 		words += ": " + reasonWords(cell.Reasons)
+	}
+	if note := rememberedWords(cell); note != "" {
+		words += "; " + note
 	}
 	if note := notCounted(run, cell); note != "" {
 		words += " (" + note + ")"

@@ -30,8 +30,12 @@ func Table(w io.Writer, run residency.Run, o Options) error {
 	p := &printer{run: &run, o: o}
 	p.before()
 	p.claims()
-	if n := p.shown(); n > manyCells && !o.All {
-		p.counts()
+	n := p.shown()
+	if all := verdicts(p.run); !o.Quiet { // a remembered run holds only what is not plainly inside
+		n = max(n, all.Inside+all.Outside+all.Undetermined+all.NotMeasured+all.NotCounted)
+	}
+	if n > manyCells && !o.All {
+		p.counts(n)
 		p.causes()
 	} else if n > 0 {
 		p.matrix()
@@ -193,8 +197,8 @@ func hostName(c residency.Claim, cell *residency.Cell) string {
 }
 
 // counts writes one line of numbers a claim.
-func (p *printer) counts() {
-	p.heading(fmt.Sprintf("Results, one for each host and market (%d; --all shows every one)", p.shown()))
+func (p *printer) counts(n int) {
+	p.heading(fmt.Sprintf("Results, one for each host and market (%d; --all shows every one)", n))
 	header := []string{"claim", "nothing outside", "outside", "cannot be told", "not measured", "not counted"}
 	var rows [][]string
 	for _, c := range p.run.Claims {

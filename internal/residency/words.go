@@ -1,6 +1,9 @@
 package residency
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // The sentences in this file are the only place where the program's own words
 // become words for people. Tables, pages, mails and proofs use them as they
@@ -262,4 +265,24 @@ func Plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// BasisWords says in one plain sentence how far back the verdicts of the run
+// look.
+func (r Run) BasisWords() string {
+	if r.Window == 0 {
+		return "Results rest on this run alone."
+	}
+	return "Results look back over " + lastingWords(r.Window) + " of runs."
+}
+
+// lastingWords puts a time into words: "24 hours", "7 days", "90 minutes".
+func lastingWords(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
+		return Plural(int(d/(24*time.Hour)), "day")
+	case d%time.Hour == 0:
+		return Plural(int(d/time.Hour), "hour")
+	}
+	return Plural(int(d/time.Minute), "minute")
 }
