@@ -65,6 +65,21 @@ func OpenCheckpoint(msg []byte, keys ...Public) (residency.Checkpoint, Public, e
 	return none(fmt.Errorf("it is of the log %q, which none of the keys belongs to", origin))
 }
 
+// ReadCheckpoint reads what a signed note says, and verifies no signature. It is
+// for checkpoints that Verifier is given.
+func ReadCheckpoint(msg []byte) (residency.Checkpoint, error) {
+	text, _, ok := cutNote(msg)
+	if !ok {
+		return residency.Checkpoint{}, errors.New("read checkpoint: it is no signed note")
+	}
+	cp, _, err := parseCheckpoint(text)
+	if err != nil {
+		return residency.Checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
+	}
+	cp.Note = slices.Clone(msg)
+	return cp, nil
+}
+
 // parseCheckpoint reads the text of a checkpoint: origin, size, root and
 // nothing more, in the one form that Sign writes.
 func parseCheckpoint(text string) (residency.Checkpoint, string, error) {

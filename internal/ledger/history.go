@@ -19,7 +19,7 @@ type stretch struct {
 
 // since returns the beginning of the window.
 func (t Trial) since() time.Time {
-	return t.Run.At.Add(-time.Duration(t.Run.WindowUS) * time.Microsecond)
+	return t.Run.At.Add(-t.Run.Window())
 }
 
 // trial returns what a round is judged from, and forgets what lies before its

@@ -57,6 +57,9 @@ type RunEntry struct {
 	Root     residency.Hash `json:"root"` // RFC 6962 root over the rounds, by endpoint
 }
 
+// Window returns how far back the verdicts of the run looked.
+func (e RunEntry) Window() time.Duration { return time.Duration(e.WindowUS) * time.Microsecond }
+
 // DatasetEntry names a data set that locations of the run came from.
 type DatasetEntry struct {
 	Name   string `json:"name"`

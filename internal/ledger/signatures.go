@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-
-	"residency/internal/residency"
 )
 
 // cutNote splits a signed note into its text and its signatures.
@@ -54,7 +52,7 @@ func (v *Verifier) signatures(rep *Report, cps []keptCheckpoint, known *acts) er
 	}
 	rep.Origin, rep.Key = chain[now].key.Origin(), chain[now].key.String()
 	if n := rep.Size - rep.Signed; n > 0 {
-		rep.Notes = append(rep.Notes, fmt.Sprintf("%s after the last checkpoint: not signed yet", residency.Plural(int(n), "leaf")))
+		rep.Notes = append(rep.Notes, fmt.Sprintf("%s after the last checkpoint: not signed yet", LeavesWords(n)))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	flog "github.com/transparency-dev/formats/log"
 	"github.com/transparency-dev/merkle/proof"
@@ -221,5 +222,41 @@ func TestExportRefusesAnotherLog(t *testing.T) {
 	shorter, _ := bigLog(t, 5)
 	if err := ExportDir(ctx, shorter, shorter.checkpoints[0], dir); !IsTamper(err) {
 		t.Errorf("ExportDir of a shorter log = %v", err)
+	}
+}
+
+// TestExportedLogVerifies: we read what others read, and find what is changed
+// in any of its files.
+func TestExportedLogVerifies(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	m, key := bigLog(t, 300, 520)
+	files := fstest.MapFS{}
+	never := func(string) bool { return false }
+	if err := Export(ctx, m, m.checkpoints[1], never, func(path string, data []byte) error {
+		files[path] = &fstest.MapFile{Data: bytes.Clone(data)}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	verify := func() (Report, error) {
+		x, err := OpenExported(files)
+		if err != nil {
+			return Report{}, err
+		}
+		v := &Verifier{Log: x, Kept: []residency.Checkpoint{x.Checkpoint()}, Keys: []Public{key.Public()}}
+		return v.Verify(ctx)
+	}
+	if rep, err := verify(); err != nil || rep.Size != 520 || rep.Signed != 520 {
+		t.Fatalf("Verify = %+v, %v", rep, err)
+	}
+	for name, f := range files {
+		for _, at := range []int{0, len(f.Data) / 2, len(f.Data) - 2} {
+			f.Data[at] ^= 1
+			if _, err := verify(); err == nil {
+				t.Errorf("%s: byte %d is changed, and nothing is found", name, at)
+			}
+			f.Data[at] ^= 1
+		}
 	}
 }

@@ -75,3 +75,11 @@ func Root(ctx context.Context, log Log, size int64) (residency.Hash, error) {
 	}
 	return residency.Hash(h), nil
 }
+
+// LeavesWords says a number of leaves.
+func LeavesWords(n int64) string {
+	if n == 1 {
+		return "1 leaf"
+	}
+	return fmt.Sprintf("%d leaves", n)
+}

@@ -47,6 +47,7 @@ func (e *Engine) begin(ctx context.Context, at time.Time, reassessed bool) *pass
 	if !at.IsZero() {
 		p.run.At, p.run.Simulated = at, !reassessed
 	}
+	p.run.At = p.run.At.Truncate(time.Microsecond) // what is remembered of it, so that it can be judged again
 	p.run.ID, p.run.Rules = e.id(p.run.Started), policy.Version
 	p.run.Waivers, p.run.Looks = e.Waivers, map[residency.Failure]int{}
 	p.run.Notices, p.run.Datasets = slices.Clip(p.run.Notices), slices.Clip(p.run.Datasets)

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/ledger"
+	"residency/internal/policy"
+	"residency/internal/residency"
+	"residency/internal/store"
+)
+
+// verifyFlags are what verify is told.
+type verifyFlags struct {
+	config      string
+	keys        []string
+	checkpoints []string
+}
+
+func newVerify(e *env) *cobra.Command {
+	var f verifyFlags
+	cmd := &cobra.Command{
+		Use:   "verify [STORE | BUNDLE.zip | DIR]",
+		Short: "Verify that evidence is what was sealed, and judge it again",
+		Long: `Verify that nothing was added, dropped, edited or put elsewhere since it was
+sealed: every leaf of the log against the signed checkpoints, every run against
+its leaf, every look, verdict, location and packet against its hash. Then judge
+every round again from what was seen, by the same rules: the same verdicts must
+come out, byte by byte.
+
+Without an argument the store of the configuration is verified, with the
+checkpoint that is kept beside it. A bundle (a zip file or a directory), an
+exported log, or the file of a store need nothing else at hand.
+
+  --key         the public key of the log, as "residency key show" prints it,
+                got from somewhere else than the evidence itself. Without it
+                the log is taken at its word who signs it.
+  --checkpoint  a checkpoint that was kept elsewhere: the log must have grown
+                out of it. Only so a log is noticed that was written anew by
+                somebody who has its key.
+
+Exit codes: 0 all of it matches; 1 it does not, or could not be read; 2 usage.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := publicKeys(f.keys)
+			if err != nil {
+				return exitError{exitUsage, err}
+			}
+			if len(args) == 0 {
+				return e.verifyConfigured(cmd.Context(), f, keys)
+			}
+			return e.verifyPath(cmd.Context(), args[0], f, keys)
+		},
+	}
+	cmd.Flags().StringVarP(&f.config, "config", "c", "config.toml", "configuration file, where no argument is given")
+	cmd.Flags().StringArrayVar(&f.keys, "key", nil, "public key of the log, or a file with it; may be given several times")
+	cmd.Flags().StringArrayVar(&f.checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be given several times")
+	return cmd
+}
+
+// publicKeys reads keys, or files with one.
+func publicKeys(texts []string) ([]ledger.Public, error) {
+	var keys []ledger.Public
+	for _, text := range texts {
+		if !strings.Contains(text, "+") {
+			data, err := os.ReadFile(text)
+			if err != nil {
+				return nil, fmt.Errorf("read public key: %w", err)
+			}
+			text = string(data)
+		}
+		key, err := ledger.ParsePublic(text)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// verifyConfigured verifies the store of a configuration.
+func (e *env) verifyConfigured(ctx context.Context, f verifyFlags, keys []ledger.Public) error {
+	cfg, err := e.stored(f.config)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 && !cfg.Evidence.Key.IsZero() {
+		key, err := logKey(cfg)
+		if err != nil {
+			return failed(err)
+		}
+		keys = append(keys, key.Public())
+	}
+	if _, err := os.Stat(cfg.Evidence.Checkpoint); err == nil {
+		f.checkpoints = append(f.checkpoints, cfg.Evidence.Checkpoint)
+	}
+	return e.verifyStore(ctx, cfg.Store.Path, f, keys)
+}
+
+// verifyPath verifies whatever lies at a path.
+func (e *env) verifyPath(ctx context.Context, path string, f verifyFlags, keys []ledger.Public) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return failed(fmt.Errorf("verify: %w", err))
+	}
+	if info.IsDir() {
+		if _, err := os.Stat(filepath.Join(path, "manifest.json")); errors.Is(err, fs.ErrNotExist) {
+			return e.verifyExported(ctx, path, f, keys)
+		}
+		return e.verifyBundle(ctx, path, os.DirFS(path), keys)
+	}
+	head := make([]byte, 4)
+	file, err := os.Open(path)
+	if err != nil {
+		return failed(fmt.Errorf("verify: %w", err))
+	}
+	defer file.Close()
+	if _, err := io.ReadFull(file, head); err == nil && string(head) == "PK\x03\x04" {
+		z, err := zip.NewReader(file, info.Size())
+		if err != nil {
+			return failed(fmt.Errorf("verify %s: %w", path, err))
+		}
+		return e.verifyBundle(ctx, path, z, keys)
+	}
+	if beside := path + ".checkpoint"; len(f.checkpoints) == 0 {
+		if _, err := os.Stat(beside); err == nil {
+			f.checkpoints = append(f.checkpoints, beside)
+		}
+	}
+	return e.verifyStore(ctx, path, f, keys)
+}
+
+// verifyStore verifies a store.
+func (e *env) verifyStore(ctx context.Context, path string, f verifyFlags, keys []ledger.Public) error {
+	kept, err := keptCheckpoints(f.checkpoints)
+	if err != nil {
+		return failed(err)
+	}
+	o := e.storeOptions("residency verify")
+	o.ReadOnly = true
+	s, err := store.Open(ctx, path, o)
+	if err != nil {
+		return failed(err)
+	}
+	defer s.Close()
+	bar := e.progress("verifying")
+	v := ledger.Verifier{
+		Log: s, Checkpoints: checkpointsOf(s), Runs: sealedRuns{s}, Keys: keys, Kept: kept,
+		Judge: new(judge).again, Rules: policy.Version, Workers: runtime.GOMAXPROCS(0),
+		Progress: func(done, total int64) { bar.set(int(done), int(total)) },
+	}
+	rep, err := v.Verify(ctx)
+	bar.done()
+	return e.sayVerified(path, rep, err, len(keys) > 0)
+}
+
+// verifyExported verifies a log that was exported.
+func (e *env) verifyExported(ctx context.Context, dir string, f verifyFlags, keys []ledger.Public) error {
+	x, err := ledger.OpenExported(os.DirFS(dir))
+	if err != nil {
+		return failed(fmt.Errorf("verify %s: %w\nhint: it is neither a bundle nor an exported log", dir, err))
+	}
+	kept, err := keptCheckpoints(f.checkpoints)
+	if err != nil {
+		return failed(err)
+	}
+	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint())}
+	rep, err := v.Verify(ctx)
+	return e.sayVerified(dir, rep, err, len(keys) > 0)
+}
+
+// verifyBundle verifies a bundle.
+func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys []ledger.Public) error {
+	bar := e.progress("verifying")
+	v := ledger.BundleVerifier{
+		Files: files, Keys: keys, Judge: new(judge).again, Rules: policy.Version, Workers: runtime.GOMAXPROCS(0),
+		Progress: func(done, total int64) { bar.set(int(done), int(total)) },
+	}
+	m, rep, err := v.Verify(ctx)
+	bar.done()
+	if err == nil {
+		fmt.Fprintf(e.stdout, "%s: runs %d to %d of %s, for %s\n", path, m.First, m.Last, m.Origin, residency.Plural(len(m.Endpoints), "endpoint"))
+	}
+	return e.sayVerified(path, rep, err, len(keys) > 0)
+}
+
+// keptCheckpoints reads checkpoints from files. Their signatures are verified
+// with the log.
+func keptCheckpoints(paths []string) ([]residency.Checkpoint, error) {
+	var list []residency.Checkpoint
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoint: %w", err)
+		}
+		cp, err := ledger.ReadCheckpoint(data)
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoint %s: %w", path, err)
+		}
+		list = append(list, cp)
+	}
+	return list, nil
+}
+
+// checkpointsOf yields the checkpoints of a store.
+func checkpointsOf(s *store.Store) func(context.Context) iter.Seq2[residency.Checkpoint, error] {
+	return func(ctx context.Context) iter.Seq2[residency.Checkpoint, error] {
+		return func(yield func(residency.Checkpoint, error) bool) {
+			list, err := s.Checkpoints(ctx, 0)
+			if err != nil {
+				yield(residency.Checkpoint{}, err)
+				return
+			}
+			for _, cp := range list {
+				if !yield(cp, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sealedRuns are the runs of a store as verification reads them.
+type sealedRuns struct{ *store.Store }
+
+// Bodies returns bodies, those that are there.
+func (s sealedRuns) Bodies(ctx context.Context, hashes []residency.Hash) (map[residency.Hash][]byte, error) {
+	found, err := s.Kept(ctx, hashes)
+	if errors.Is(err, store.ErrDamaged) { // the store holds each body to its hash itself
+		return nil, &ledger.TamperError{Leaf: -1, What: "a body of the store", Got: err.Error()}
+	}
+	return found, err
+}
+
+// sayVerified says what was verified.
+func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool) error {
+	if err != nil {
+		return failed(fmt.Errorf("%s: %w", path, err))
+	}
+	w := e.stdout
+	fmt.Fprintf(w, "%s: nothing was changed\n", path)
+	fmt.Fprintf(w, "  log         %s: %s and %s, under %s\n", ledger.LeavesWords(r.Size), residency.Plural(int(r.Runs), "run"), residency.Plural(int(r.Records), "record"), r.Root)
+	if r.Key != "" {
+		fmt.Fprintf(w, "  signed      %s by %s\n", residency.Plural(int(r.Checkpoints), "checkpoint"), r.Key)
+	}
+	if r.Rounds > 0 {
+		fmt.Fprintf(w, "  rounds      %d; %d bodies match their hashes\n", r.Rounds, r.Bodies)
+		fmt.Fprintf(w, "  verdicts    %s judged again, with the same result\n", residency.Plural(int(r.Judged), "round"))
+	}
+	for _, n := range []struct {
+		n    int64
+		text string
+	}{
+		{r.Pruned, "runs are deleted by policy, hashes intact"},
+		{r.NotJudged, "rounds are not judged again: rounds that they rest on are deleted by policy, hashes intact"},
+		{r.OtherRules, "rounds are not judged again: rules changed since"},
+	} {
+		if n.n > 0 {
+			fmt.Fprintf(w, "  note        %d %s\n", n.n, n.text)
+		}
+	}
+	if !keyGiven && r.Key != "" {
+		r.Notes = append(r.Notes, "the key is the log's own word: compare it with one from elsewhere (--key)")
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(w, "  note        %s\n", note)
+	}
+	return nil
+}
