@@ -37,7 +37,7 @@ type Courier struct {
 	lines []*line
 }
 
-// Event is what became of one try, or what else went wrong in a channel.
+// Event is what became of a try, or what else went wrong in a channel.
 type Event struct {
 	Channel string
 	Key     string // of the notification; "" when it is about none
@@ -73,8 +73,7 @@ const (
 	// recent is how far back a channel hears that was never heard of before.
 	recent = 24 * time.Hour
 
-	// settle is how far a drain looks ahead: the run has ended, so that alerts
-	// that wait for the rest of it need not.
+	// settle is how far a drain looks ahead: nothing waits for a run that ended.
 	settle = 2 * time.Minute
 
 	// late is how long a message may go untaken before somebody is told.
@@ -128,30 +127,44 @@ func (c *Courier) Run(ctx context.Context) error {
 func (c *Courier) Drain(ctx context.Context, budget time.Duration) (Summary, error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	var sum Summary
-	var errs []error
-	var mu sync.Mutex
+	var d drained
+	c.each(func(ln *line) { c.empty(ctx, ln, &d) })
+	if d.sum.Parked > 0 && ctx.Err() == nil { // others are to hear of that
+		c.each(func(ln *line) { c.empty(ctx, ln, &d) })
+	}
 	c.each(func(ln *line) {
-		for {
-			s, more, err := c.turn(ctx, ln, settle)
-			mu.Lock()
-			sum.Taken, sum.Failed, sum.Parked = sum.Taken+s.Taken, sum.Failed+s.Failed, sum.Parked+s.Parked
-			if err != nil && ctx.Err() == nil {
-				errs = append(errs, fmt.Errorf("channel %s: %w", ln.Name, err))
-			}
-			mu.Unlock()
-			if !more || err != nil || ctx.Err() != nil {
-				break
-			}
-		}
-		again, held := c.again(ctx, ln), c.held(ctx, ln)
-		mu.Lock()
-		defer mu.Unlock()
-		if sum.Held += held; again != nil && ctx.Err() == nil {
-			errs = append(errs, fmt.Errorf("channel %s: %w", ln.Name, again))
-		}
+		err := c.again(ctx, ln)
+		d.note(ctx, Summary{Held: c.held(ctx, ln)}, ln, err)
 	})
-	return sum, errors.Join(errs...)
+	return d.sum, errors.Join(d.errs...)
+}
+
+// drained gathers what the channels did.
+type drained struct {
+	mu   sync.Mutex
+	sum  Summary
+	errs []error
+}
+
+// note takes in what one channel did. What the end of the time cut off is no
+// error: it is made next time.
+func (d *drained) note(ctx context.Context, s Summary, ln *line, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum.Taken, d.sum.Failed, d.sum.Parked, d.sum.Held = d.sum.Taken+s.Taken, d.sum.Failed+s.Failed, d.sum.Parked+s.Parked, d.sum.Held+s.Held
+	if err != nil && ctx.Err() == nil {
+		d.errs = append(d.errs, fmt.Errorf("channel %s: %w", ln.Name, err))
+	}
+}
+
+// empty takes turns until there is nothing to do for the channel now.
+func (c *Courier) empty(ctx context.Context, ln *line, d *drained) {
+	for more := true; more && ctx.Err() == nil; {
+		var s Summary
+		var err error
+		s, more, err = c.turn(ctx, ln, settle)
+		d.note(ctx, s, ln, err)
+	}
 }
 
 // each runs f for every channel at the same time, and waits for all.
@@ -200,11 +213,18 @@ func (c *Courier) turn(ctx context.Context, ln *line, ahead time.Duration) (sum 
 			return sum, false, err
 		}
 		if ln.fails >= 2 { // not this message: the channel
-			ln.rest = c.Now().Add(backoff(ln.fails-1, c.Rand()))
+			ln.rest = c.Now().Add(backoff(ln.fails-1, c.random()))
 			return sum, false, nil
 		}
 	}
 	return sum, len(ready) > 0, nil
+}
+
+// random returns a number from 0 to 1 by chance.
+func (c *Courier) random() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Rand()
 }
 
 // ready leases what is due.
@@ -302,7 +322,7 @@ func (c *Courier) try(ctx context.Context, ln *line, d residency.Delivery, sum *
 		ln.fails++
 		sum.Failed++
 		ev.Detail = sendErr.Error()
-		ev.Next = at.Add(max(backoff(ev.Try, c.Rand()), askedWait(sendErr)))
+		ev.Next = at.Add(max(backoff(ev.Try, c.random()), askedWait(sendErr)))
 		tell = c.late(ln.Route, d, at, sendErr)
 	}
 	r := residency.Receipt{At: at, Try: ev.Try, Taken: ev.Taken, Detail: ev.Detail}
@@ -346,29 +366,6 @@ func (r *Route) timeout() time.Duration {
 	}
 	return DefaultTimeout
 }
-
-// parked is the alert that a message cannot be delivered.
-func (c *Courier) parked(r *Route, d residency.Delivery, at time.Time, err error) []residency.Alert {
-	id := stamp(at) + "-" + digest("parked", r.Name, d.Notification.Key)
-	text := fmt.Sprintf("The channel %q refused a message for good: %v.\nThe message: %s\nTo send it again: residency alert retry %s",
-		r.Name, err, d.Notification.Subject, d.Notification.Key)
-	return c.failure(r, d, at, id, text, residency.SeverityCritical)
-}
-
-// late is the alert that messages wait for long, one a day for a channel.
-func (c *Courier) late(r *Route, d residency.Delivery, at time.Time, err error) []residency.Alert {
-	if at.Sub(d.Fixed) < late {
-		return nil
-	}
-	day := at.UTC().Truncate(24 * time.Hour)
-	id := stamp(day) + "-" + digest("late", r.Name)
-	text := fmt.Sprintf("The channel %q has taken nothing for %s: %v.\nThe oldest message that waits: %s\nIt is tried again and again.",
-		r.Name, at.Sub(d.Fixed).Round(time.Minute), err, d.Notification.Subject)
-	return c.failure(r, d, at, id, text, residency.SeverityCritical)
-}
-
-// stamp is the beginning of an id, so that ids sort by time.
-func stamp(at time.Time) string { return at.UTC().Format("20060102T150405.000Z") }
 
 // again tells a channel whose receiver forgets of all that is open.
 func (c *Courier) again(ctx context.Context, ln *line) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
 
 	"residency/internal/residency"
@@ -130,15 +129,4 @@ func digest(parts ...string) string {
 		h.Write([]byte(part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// failure is the alert that a channel could not deliver.
-func (c *Courier) failure(r *Route, d residency.Delivery, at time.Time, id, text string, sev residency.Severity) []residency.Alert {
-	if d.Notification.Event == residency.EventDelivery {
-		return nil // a message about messages makes no further one: two dead channels would go on for ever
-	}
-	return []residency.Alert{{
-		ID: id, At: at, NotBefore: at, Kind: residency.AlertOperations, Event: residency.EventDelivery, Severity: sev,
-		Group: "operations/delivery/" + r.Name, Channel: r.Name, Text: strings.TrimSpace(text), Run: d.Notification.Run,
-	}}
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"residency/internal/finding"
+	"residency/internal/residency"
+	"residency/internal/store"
+)
+
+// actJSON is the body of the record of what somebody said about findings.
+type actJSON struct {
+	Schema   string   `json:"schema"`
+	Findings []string `json:"findings"` // keys, sorted
+	Note     string   `json:"note,omitempty"`
+	Document string   `json:"document,omitempty"`
+	SHA256   string   `json:"document_sha256,omitempty"`
+	Settled  bool     `json:"settled,omitempty"`
+	Upheld   bool     `json:"upheld,omitempty"`
+	Cause    string   `json:"cause,omitempty"`
+}
+
+// act changes findings by one person's word, with its record in the evidence
+// log, and says which changed.
+func (e *env) act(ctx context.Context, path, command string, which func(context.Context, *store.Store) (store.Which, error),
+	change func(*residency.Finding) (bool, error), kind, by string, body actJSON) error {
+	return e.withStore(ctx, path, command, func(s *store.Store) error {
+		q, err := which(ctx, s)
+		if err != nil {
+			return err
+		}
+		changed, err := s.ChangeFindings(ctx, q, change, func(changed []residency.Finding) (residency.Record, []residency.Alert, error) {
+			body.Schema = "residency/act/v1"
+			for _, f := range changed {
+				body.Findings = append(body.Findings, f.Key)
+			}
+			slices.Sort(body.Findings)
+			data, err := json.Marshal(body)
+			return residency.Record{Kind: kind, At: e.now().UTC(), By: by, Body: data}, nil, err
+		})
+		if err != nil {
+			return failed(err)
+		}
+		if len(changed) == 0 {
+			return failed(errors.New("no finding to do that with"))
+		}
+		for _, f := range changed {
+			fmt.Fprintf(e.stdout, "%s  %s in %s, against %s\n", f.Key, f.Host, f.Market, f.Claim)
+		}
+		return nil
+	})
+}
+
+func newAlertAck(e *env, path *string) *cobra.Command {
+	var claim, vendor, group, by, note string
+	cmd := &cobra.Command{
+		Use:   "ack [KEY]",
+		Short: "Take open findings over: nobody is reminded of them until they are due",
+		Long: `Take open findings over, by claim, vendor or group, or by the key of one finding
+or of a message that told of them. Reminders stop, until the due date; that
+something moved elsewhere is told all the same. It is a record in the evidence
+log, and changes no result.`,
+		Example: `  residency alert ack --claim phase-2a --by "A. Rao" --note "asked the vendor"`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args)+count(claim != "")+count(vendor != "")+count(group != "") != 1 {
+				return misused("say which: KEY, --claim ID, --vendor ID or --group VENDOR/CLAIM")
+			}
+			who, err := e.person(by)
+			if err != nil {
+				return err
+			}
+			which := func(ctx context.Context, s *store.Store) (store.Which, error) {
+				q := store.Which{State: store.StateOpen, Claim: claim, Vendor: vendor}
+				if group != "" {
+					q.Vendor, q.Claim, _ = strings.Cut(group, "/")
+				}
+				if len(args) == 1 {
+					return keyed(ctx, s, q, args[0])
+				}
+				return q, nil
+			}
+			mark := residency.Mark{By: who, At: e.now().UTC(), Note: note}
+			change := func(f *residency.Finding) (bool, error) {
+				var err error
+				*f, err = finding.Acknowledge(*f, mark)
+				return err == nil, err
+			}
+			return e.act(cmd.Context(), *path, "residency alert ack", which, change, "acknowledged", who, actJSON{Note: note})
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&claim, "claim", "", "all open findings against this claim or policy")
+	fl.StringVar(&vendor, "vendor", "", "all open findings about this vendor")
+	fl.StringVar(&group, "group", "", "all open findings of this group of messages, VENDOR/CLAIM")
+	fl.StringVar(&by, "by", "", "who takes them over; default the user of this machine")
+	fl.StringVar(&note, "note", "", "why, or what is being done")
+	return cmd
+}
+
+// keyed returns which findings a key stands for: that of a finding itself, or
+// those that the message with that key told of.
+func keyed(ctx context.Context, s *store.Store, q store.Which, key string) (store.Which, error) {
+	q.Keys = []string{key}
+	list, err := s.Deliveries(ctx, store.Post{Key: key, Limit: 1})
+	if err != nil {
+		return q, failed(err)
+	}
+	if len(list) == 0 {
+		return q, nil
+	}
+	q.Keys = nil
+	for _, a := range list[0].Notification.Alerts {
+		if a.Finding != nil && !slices.Contains(q.Keys, a.Finding.Key) {
+			q.Keys = append(q.Keys, a.Finding.Key)
+		}
+	}
+	if len(q.Keys) == 0 {
+		return q, failed(fmt.Errorf("message %s tells of no finding", key))
+	}
+	return q, nil
+}
+
+func newAlertDispute(e *env, path *string) *cobra.Command {
+	var by, document, note string
+	cmd := &cobra.Command{
+		Use:   "dispute KEY",
+		Short: "Say that a finding is wrong, with a document that supports it",
+		Long: `Say that a finding is wrong. The document is a file, whose SHA-256 is kept, or
+the address of a page. The finding stays as it is until "residency alert settle"
+decides.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			who, err := e.person(by)
+			if err != nil {
+				return err
+			}
+			sum, err := documentSum(document)
+			if err != nil {
+				return err
+			}
+			d := residency.Dispute{Mark: residency.Mark{By: who, At: e.now().UTC(), Note: note}, Document: document, DocumentSHA256: sum}
+			change := func(f *residency.Finding) (bool, error) {
+				var err error
+				*f, err = finding.Contest(*f, d)
+				return err == nil, err
+			}
+			return e.act(cmd.Context(), *path, "residency alert dispute", oneFinding(args[0]), change, "disputed", who,
+				actJSON{Note: note, Document: document, SHA256: sum})
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "who says so; default the user of this machine")
+	cmd.Flags().StringVar(&document, "document", "", "file or address of what supports it")
+	cmd.Flags().StringVar(&note, "note", "", "in a sentence, why")
+	_ = cmd.MarkFlagRequired("document")
+	return cmd
+}
+
+// oneFinding stands for the finding with the key.
+func oneFinding(key string) func(context.Context, *store.Store) (store.Which, error) {
+	return func(context.Context, *store.Store) (store.Which, error) { return store.Which{Keys: []string{key}}, nil }
+}
+
+// documentSum returns the SHA-256 of a document that is a file, "" for one that
+// is an address.
+func documentSum(document string) (string, error) {
+	if strings.HasPrefix(document, "https://") || strings.HasPrefix(document, "http://") {
+		return "", nil
+	}
+	f, err := os.Open(document)
+	if err != nil {
+		return "", failed(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", failed(err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func newAlertSettle(e *env, path *string) *cobra.Command {
+	var by, cause string
+	var upheld, rejected bool
+	cmd := &cobra.Command{
+		Use:   "settle KEY",
+		Short: "Decide a dispute: the finding was wrong, or it stands",
+		Long: `Decide the dispute about a finding. With --upheld the finding was wrong: it is
+closed as a false positive with its cause, from which reports say how often
+findings are right. With --rejected it stands.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case upheld == rejected:
+				return misused("say which: --upheld (the finding was wrong) or --rejected (it stands)")
+			case upheld && cause == "":
+				return misused("--upheld needs --cause, such as database, anycast or configuration")
+			}
+			who, err := e.person(by)
+			if err != nil {
+				return err
+			}
+			now := e.now().UTC()
+			change := func(f *residency.Finding) (bool, error) {
+				var err error
+				*f, err = finding.Settle(*f, upheld, cause, now)
+				return err == nil, err
+			}
+			return e.act(cmd.Context(), *path, "residency alert settle", oneFinding(args[0]), change, "disputed", who,
+				actJSON{Settled: true, Upheld: upheld, Cause: cause})
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&by, "by", "", "who decides; default the user of this machine")
+	fl.StringVar(&cause, "cause", "", "why it was wrong, in a word: database, anycast, configuration")
+	fl.BoolVar(&upheld, "upheld", false, "the finding was wrong")
+	fl.BoolVar(&rejected, "rejected", false, "the finding stands")
+	return cmd
+}
