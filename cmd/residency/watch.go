@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"residency/internal/report"
+	"residency/internal/config"
+	"residency/internal/metrics"
 	"residency/internal/residency"
-	"residency/internal/watch"
 )
 
 func newWatch(e *env) *cobra.Command {
@@ -20,16 +25,32 @@ func newWatch(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Check again and again, by the schedule of the configuration",
-		Long: `Check at the start and then whenever [schedule] check says, by the clock of the
-organisation, until SIGTERM or SIGINT. There is never more than one check at a
-time; what a long check made miss is said in the log and not made up for.
+		Long: `Check whenever [schedule] check says (a claim or a host may have a schedule of its
+own), by the clock of the organisation, until SIGTERM or SIGINT. There is never
+more than one check at a time. What a long check made miss is counted and left
+out; what was missed while the program was down or the machine slept is made up
+for, once.
+
+On the days on which the clock is put forward or back, a time of day that is
+skipped is due when the clock is put forward, and one that comes twice is due the
+first time. Expressions for every hour go by the time that passes.
+
+With [store] everything is remembered, verdicts look back over [schedule] window,
+and the instant at which a claim comes due is met exactly, between checks too.
+With --notify people are told of what changed, and reminded; without a store, of
+everything after every check. With [evidence] key what is remembered is signed.
 
 Whenever [schedule] geo_data says, newer location data is asked for, as "residency
-data update" does. A check uses the data that is there when it begins, also when
-another process brought it.
+data update" does. A check uses the data that is there when it begins. SIGHUP, or
+a change of its files, makes it read the configuration again between two checks;
+one that is wrong is said in the log, and the old one stays in use.
+
+With [web] listen it serves /metrics (Prometheus), /healthz and /readyz. It tells
+systemd when it is ready, reloading and alive (Type=notify, WatchdogSec=).
 
 The results go to standard output, the log to standard error. A check under way
-is given ten seconds to end when the program is told to stop.`,
+is given ten seconds to end when the program is told to stop, and is remembered
+as partial.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runWatch(cmd.Context(), e, path, timeout, notify)
@@ -37,51 +58,71 @@ is given ten seconds to end when the program is told to stop.`,
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "config.toml", "configuration file")
 	cmd.Flags().DurationVar(&timeout, "timeout", watchTimeout, "end each check after this long")
-	cmd.Flags().BoolVar(&notify, "notify", false, "tell the channels of the configuration about pending and broken claims, after every check")
+	cmd.Flags().BoolVar(&notify, "notify", false, "tell the channels of the configuration")
 	return cmd
 }
+
+// patience is how long the loop may be silent and still count as alive: a run
+// shows signs of life with every answer, and no wait for one is as long.
+const patience = 3 * time.Minute
 
 func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, notify bool) error {
 	cfg, err := e.loader().Load(path)
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	if len(cfg.Schedule.Check) == 0 {
-		return exitError{exitUsage, errors.New(path + ": watch needs a schedule\nhint: add [schedule] with check = \"*/30 * * * *\"")}
-	}
-	schedule, err := watch.ParseSchedule(cfg.Schedule.Check, cfg.Organisation.Location, e.now())
-	if err != nil {
-		return exitError{exitUsage, err}
-	}
-	h, err := e.furnish(ctx, cfg, false)
-	if err != nil {
-		return failed(err)
-	}
-	h.resolver.Jitter = cfg.Schedule.Jitter
-	log := slog.New(slog.NewTextHandler(e.stderr, nil))
-	stop, err := e.keepFresh(ctx, cfg, log)
-	if err != nil {
-		return exitError{exitUsage, err}
-	}
-	defer stop()
-	loop := watch.Loop{Entries: []watch.Entry{{Name: "check", Schedule: schedule}}, Now: e.now, Log: log, Do: func(ctx context.Context, _ watch.Due) {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		h = e.refurnish(ctx, h, log)
-		run := h.engine(e, time.Time{}).Run(ctx)
-		logRun(log, run)
-		if err := report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, Quiet: true}); err != nil {
-			log.Error("write results", "error", err)
+	log := e.logger(cfg.Log)
+	demand := make(chan os.Signal, 1)
+	signal.Notify(demand, syscall.SIGHUP)
+	defer signal.Stop(demand)
+	m := manager{log}
+	again := &reloader{path: path, load: e.loader().Load, log: log, every: 30 * time.Second, demand: demand, inUse: cfg.SHA256, told: m.reloading}
+	beat := &pulse{now: e.now}
+	var current atomic.Pointer[daemon]
+	for {
+		d := &daemon{e: e, cfg: cfg, log: log, timeout: timeout, notify: notify, pulse: beat, manager: m}
+		if err := d.start(ctx); err != nil {
+			return err
 		}
-		if notify {
-			if err := e.notify(context.WithoutCancel(ctx), cfg, run); err != nil {
-				log.Error("notify", "error", err)
+		first := current.Swap(d) == nil
+		if first && cfg.Web.Listen != "" {
+			p := page{pulse: beat, patient: patience, figures: func(ctx context.Context) (metrics.Figures, error) { return current.Load().figures(ctx) }}
+			stop, err := p.serve(ctx, cfg.Web.Listen, log)
+			if err != nil {
+				return exitError{exitUsage, errors.Join(err, d.close())}
 			}
+			defer stop()
 		}
-	}}
-	log.Info("watching", "version", buildVersion(), "config", path, "sha256", cfg.SHA256, "schedule", schedule.String(), "timezone", cfg.Organisation.Location.String())
-	defer log.Info("stopped")
-	return loop.Run(ctx)
+		log.Info("watching", "version", buildVersion(), "config", path, "sha256", cfg.SHA256, "schedule", d.schedules(), "timezone", cfg.Organisation.Location.String(), "remembers", d.store != nil)
+		m.ready()
+		next, err := d.until(ctx, again)
+		if err != nil || next == nil {
+			m.stopping()
+			log.Info("stopped")
+			return err
+		}
+		cfg = next
+	}
+}
+
+// until runs the daemon until ctx ends, or there is another configuration,
+// which it returns. The run under way then is not cut off.
+func (d *daemon) until(ctx context.Context, again *reloader) (*config.Config, error) {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var next *config.Config
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if next = again.wait(inner); next != nil {
+			d.busy.Lock() // after the check under way
+			cancel()
+			d.busy.Unlock()
+		}
+	})
+	err := d.run(inner)
+	cancel()
+	waiting.Wait()
+	return next, err
 }
 
 // logRun writes one line about a run and one about each claim.

@@ -51,6 +51,10 @@ type Loop struct {
 	// Do is one run. Its context ends when the loop's grace time is over.
 	Do func(ctx context.Context, due Due)
 
+	// Alive is called whenever the loop goes round, at least every Pause but for
+	// the time of a run. Nil: nobody is told.
+	Alive func()
+
 	// Instant returns the first instant after the given one at which something
 	// is to be judged again without looking, such as the due date of a claim;
 	// the zero time if there is none. Nil: none. Reassess does it.
@@ -77,6 +81,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 	told := time.Time{}
 	for ctx.Err() == nil {
+		if l.Alive != nil {
+			l.Alive()
+		}
 		l.step(ctx, &s)
 		if ctx.Err() != nil {
 			return nil

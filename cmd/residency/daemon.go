@@ -1,0 +1,377 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"residency/internal/alert"
+	"residency/internal/config"
+	"residency/internal/heartbeat"
+	"residency/internal/ledger"
+	"residency/internal/metrics"
+	"residency/internal/report"
+	"residency/internal/residency"
+	"residency/internal/store"
+	"residency/internal/watch"
+)
+
+// daemon is a watch under way, by one configuration. A new configuration makes
+// a new one, with the same store where that is the same file.
+type daemon struct {
+	e       *env
+	cfg     *config.Config
+	log     *slog.Logger
+	timeout time.Duration // of one run
+	notify  bool
+	pulse   *pulse
+	manager manager
+
+	house  *house
+	store  *store.Store // nil: nothing is remembered
+	signer *ledger.Signer
+	beat   heartbeat.Heartbeat
+	groups []group
+
+	busy   sync.Mutex // held while something is looked at or judged
+	latest atomic.Pointer[residency.Run]
+}
+
+// group is the endpoints that are looked at by the same schedule.
+type group struct {
+	entry     watch.Entry
+	endpoints map[string]bool // by key
+}
+
+// start makes everything ready: what cannot be is an error now, and not at the
+// first run.
+func (d *daemon) start(ctx context.Context) error {
+	var err error
+	if d.groups, err = groupsOf(d.cfg, d.e.now()); err != nil {
+		return exitError{exitUsage, err}
+	}
+	if d.house, err = d.e.furnish(ctx, d.cfg, false); err != nil {
+		return failed(err)
+	}
+	d.house.resolver.Jitter = d.cfg.Schedule.Jitter
+	if d.beat, err = d.e.heartbeat(d.cfg); err != nil {
+		return failed(err)
+	}
+	if d.store, err = d.e.openStore(ctx, d.cfg, "residency watch"); err != nil {
+		return failed(err)
+	}
+	if d.store == nil {
+		if !d.cfg.Evidence.Key.IsZero() {
+			d.log.Warn("nothing is sealed: the configuration has no [store]")
+		}
+		return nil
+	}
+	if d.signer, err = d.e.signer(d.cfg, d.store, d.log); err != nil {
+		d.store.Close()
+		return failed(err)
+	}
+	return nil
+}
+
+// close gives back what start took.
+func (d *daemon) close() error {
+	if d.store == nil {
+		return nil
+	}
+	return d.store.Close()
+}
+
+// schedules names the schedules, for the log.
+func (d *daemon) schedules() string {
+	names := make([]string, len(d.groups))
+	for i, g := range d.groups {
+		names[i] = g.entry.Name
+	}
+	return strings.Join(names, "; ")
+}
+
+// groupsOf gathers endpoints by schedule. One without any is never looked at,
+// which is an error: nobody would notice.
+func groupsOf(cfg *config.Config, now time.Time) ([]group, error) {
+	at := map[string]int{}
+	var list []group
+	for _, ep := range cfg.Endpoints() {
+		specs := cfg.Schedule.Of(ep, cfg.Claims)
+		if len(specs) == 0 {
+			if len(cfg.Schedule.Check) == 0 && len(cfg.Schedule.Claims)+len(cfg.Schedule.Endpoints) == 0 {
+				return nil, errors.New(cfg.Path + ": watch needs a schedule\nhint: add [schedule] with check = \"*/30 * * * *\"")
+			}
+			return nil, fmt.Errorf("%s: no schedule says when to look at %s\nhint: add [schedule] with check = \"*/30 * * * *\"", cmp.Or(ep.Where, cfg.Path), ep.Host)
+		}
+		name := strings.Join(specs, ", ")
+		i, known := at[name]
+		if !known {
+			schedule, err := watch.ParseSchedule(specs, cfg.Organisation.Location, now)
+			if err != nil {
+				return nil, err
+			}
+			i = len(list)
+			at[name] = i
+			list = append(list, group{watch.Entry{Name: name, Schedule: schedule}, map[string]bool{}})
+		}
+		list[i].endpoints[ep.Key()] = true
+	}
+	return list, nil
+}
+
+// run runs until ctx ends, and returns when all that it began has.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stopFresh, err := d.e.keepFresh(ctx, d.cfg, d.log)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	var beside sync.WaitGroup
+	defer func() {
+		cancel()
+		stopFresh()
+		beside.Wait()
+		if err := d.close(); err != nil {
+			d.log.Error("close store", "error", err)
+		}
+	}()
+	if d.store != nil {
+		if err := d.e.recordConfig(ctx, d.house, d.store); err != nil {
+			d.log.Error("keep the configuration in the evidence log", "error", err)
+		}
+		if d.notify {
+			beside.Go(func() { d.deliver(ctx) })
+		}
+		if d.signer != nil {
+			beside.Go(func() { d.sign(ctx) })
+		}
+	}
+	loop := watch.Loop{Now: d.e.now, Log: d.log, Do: d.once, Alive: d.alive}
+	for _, g := range d.groups {
+		loop.Entries = append(loop.Entries, g.entry)
+	}
+	if d.store != nil {
+		loop.Served, loop.Instant, loop.Reassess = servedMemo{d.store}, d.nextDue, d.reassess
+	}
+	return loop.Run(ctx)
+}
+
+// alive says that the loop goes round.
+func (d *daemon) alive() {
+	d.pulse.beat()
+	d.manager.alive()
+}
+
+// deliver brings the outbox to the channels, all the time.
+func (d *daemon) deliver(ctx context.Context) {
+	c, err := d.e.courier(d.cfg, d.store, func(ev alert.Event) {
+		switch {
+		case ev.Err != nil:
+			d.log.Warn("a message was not delivered", "channel", ev.Channel, "key", ev.Key, "error", ev.Err)
+		default:
+			d.log.Info("a message was delivered", "channel", ev.Channel, "key", ev.Key)
+		}
+	})
+	if err != nil {
+		d.log.Error("make a channel", "error", err)
+	}
+	if err := c.Run(ctx); err != nil && ctx.Err() == nil {
+		d.log.Error("deliver messages", "error", err)
+	}
+}
+
+// sign signs what the evidence log has, all the time.
+func (d *daemon) sign(ctx context.Context) {
+	if err := d.signer.Run(ctx); err != nil && ctx.Err() == nil {
+		d.log.Error("sign the evidence log: nothing is signed any more", "error", err)
+	}
+}
+
+// once is one run of all that is due.
+func (d *daemon) once(ctx context.Context, due watch.Due) {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	d.house = d.e.refurnish(ctx, d.house, d.log)
+	end := d.beat.Begin(ctx)
+	engine := d.house.engine(d.e, time.Time{})
+	engine.Slim = true
+	engine.Due = d.dueEndpoints(due.Entries)
+	engine.Header.Due, engine.Header.Missed = due.At, due.Missed
+	engine.Progress = func(int, int) { d.alive() }
+	if d.store != nil {
+		d.house.remember(engine, d.store)
+	}
+	run := engine.Run(ctx)
+	d.ended(context.WithoutCancel(ctx), run)
+	if err := end(context.WithoutCancel(ctx), !run.Partial); err != nil {
+		d.log.Warn("ping heartbeat", "error", err)
+	}
+}
+
+// dueEndpoints says which endpoints the entries are about; nil: all.
+func (d *daemon) dueEndpoints(entries []string) func(residency.Endpoint) bool {
+	if len(entries) == len(d.groups) {
+		return nil
+	}
+	return func(e residency.Endpoint) bool {
+		return slices.ContainsFunc(d.groups, func(g group) bool {
+			return g.endpoints[e.Key()] && slices.Contains(entries, g.entry.Name)
+		})
+	}
+}
+
+// ended shows and tells what a run found.
+func (d *daemon) ended(ctx context.Context, run residency.Run) {
+	d.latest.Store(&run)
+	logRun(d.log, run)
+	if err := report.Table(d.e.stdout, run, report.Options{Color: d.e.colour(), Width: d.e.width, Quiet: true}); err != nil {
+		d.log.Error("write results", "error", err)
+	}
+	d.manager.status("last check " + run.Finished.UTC().Format(time.RFC3339) + ", exit code " + fmt.Sprint(report.ExitCode(run)))
+	d.pulse.ready.Store(true)
+	if d.store == nil {
+		if d.notify {
+			if err := d.e.notify(ctx, d.cfg, run); err != nil {
+				d.log.Error("notify", "error", err)
+			}
+		}
+		return
+	}
+	if pruned, err := d.e.keepStore(ctx, d.store, d.cfg.Store); err != nil {
+		d.log.Error("delete what is too old", "error", err)
+	} else if pruned.Runs > 0 {
+		d.log.Info("deleted what is too old", "runs", pruned.Runs)
+	}
+}
+
+// reassess judges what is known again at an instant at which that changes: a
+// claim comes due, or a waiver ends.
+func (d *daemon) reassess(ctx context.Context, at time.Time) {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	engine := d.house.engine(d.e, time.Time{})
+	engine.Slim = true
+	d.house.remember(engine, d.store)
+	run := engine.Reassess(ctx, at)
+	d.log.Info("judged again", "at", at.Format(time.RFC3339))
+	d.ended(ctx, run)
+}
+
+// nextDue returns the first instant after the given one at which how claims
+// stand, or who is told, changes by itself.
+func (d *daemon) nextDue(after time.Time) time.Time {
+	var first time.Time
+	note := func(t time.Time) {
+		if t.After(after) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	for _, c := range d.house.claims {
+		note(c.Due)
+		note(c.From)
+	}
+	for _, w := range d.cfg.Waivers {
+		note(w.From)
+		note(w.Until)
+	}
+	return first
+}
+
+// servedMemo remembers in the store up to when each schedule was served.
+type servedMemo struct{ s *store.Store }
+
+const memoServed = "schedule/served"
+
+// Load returns what is remembered.
+func (m servedMemo) Load(ctx context.Context) (map[string]time.Time, error) {
+	at := map[string]time.Time{}
+	if _, err := m.s.Memo(ctx, memoServed, &at); err != nil {
+		return nil, err
+	}
+	return at, nil
+}
+
+// Save remembers that the entries were served up to the instant.
+func (m servedMemo) Save(ctx context.Context, entries []string, at time.Time) error {
+	all, err := m.Load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		all[e] = at
+	}
+	return m.s.SetMemo(ctx, memoServed, all)
+}
+
+// figures is what the metrics show.
+func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
+	f := metrics.Figures{Now: d.e.now(), Run: residency.Run{Version: buildVersion()}}
+	for _, g := range d.groups {
+		first := g.entry.Schedule.Next(f.Now)
+		f.Schedule = max(f.Schedule, g.entry.Schedule.Next(first).Sub(first))
+	}
+	if run := d.latest.Load(); run != nil {
+		f.Run = *run
+		for _, r := range run.Rounds {
+			f.Cells = append(f.Cells, r.Cells...)
+		}
+		if !run.Partial {
+			f.LastSuccess = run.Finished
+		}
+	}
+	if d.store == nil {
+		return f, nil
+	}
+	return f, storeFigures(ctx, d.store, &f)
+}
+
+// storeFigures adds what only the store knows: runs of other processes, and
+// the outbox.
+func storeFigures(ctx context.Context, s *store.Store, f *metrics.Figures) error {
+	whole, ok, err := s.LastWhole(ctx)
+	if err != nil {
+		return err
+	}
+	if ok && whole.Finished.After(f.LastSuccess) {
+		f.LastSuccess = whole.Finished
+	}
+	for _, q := range []store.Post{{Waiting: true}, {Parked: true}} {
+		list, err := s.Deliveries(ctx, q)
+		if err != nil {
+			return err
+		}
+		f.Outbox.Waiting += len(list)
+		if q.Parked {
+			f.Outbox.Parked = len(list)
+		}
+		for _, del := range list {
+			if f.Outbox.Oldest.IsZero() || del.Fixed.Before(f.Outbox.Oldest) {
+				f.Outbox.Oldest = del.Fixed
+			}
+		}
+	}
+	return nil
+}
+
+// logger writes the log as the configuration has it.
+func (e *env) logger(cfg config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // the configuration was read, so it is right
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.JSON {
+		return slog.New(slog.NewJSONHandler(e.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(e.stderr, o))
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"residency/internal/finding"
+	"residency/internal/policy"
+	"residency/internal/residency"
+	"residency/internal/store"
+	"residency/internal/watch"
+)
+
+// remember lets the engine's runs be remembered: its verdicts look back over
+// the window, and what follows from them (findings, and what is to be told) is
+// saved with them.
+func (h *house) remember(engine *watch.Engine, s *store.Store) {
+	engine.Memory, engine.Window, engine.Confirm = s, h.cfg.Schedule.Window, policy.DefaultConfirmations()
+	claims := map[string]residency.Claim{}
+	for _, c := range h.claims {
+		claims[c.ID] = c
+	}
+	tracker := &finding.Tracker{Claims: claims}
+	engine.Track = tracker.Track
+	engine.Conclude = func(run residency.Run, open []residency.Finding, told []residency.Told) residency.RunEnd {
+		state := finding.State{Run: run, Findings: open, Told: told, Endpoints: engine.Endpoints, Reasons: map[string]residency.Reason{}}
+		for _, c := range run.Claims {
+			state.Reasons[c.Claim.ID] = run.MainReason(c.Claim.ID)
+		}
+		findings, alerts, kept := tracker.Conclude(state)
+		return residency.RunEnd{Findings: findings, Alerts: alerts, Told: kept}
+	}
+}
+
+// The forms in which the evidence log keeps what is judged by, and what people
+// are told by. They hold no secret.
+type (
+	configRecord struct {
+		Schema    string               `json:"schema"` // "residency/config/v1"
+		SHA256    string               `json:"sha256"` // of the files
+		Window    string               `json:"window"`
+		Confirm   policy.Confirmations `json:"confirm"`
+		Markets   []residency.Country  `json:"markets"`
+		Claims    []residency.Claim    `json:"claims"`
+		Endpoints []residency.Endpoint `json:"endpoints"`
+		Servers   []serverRecord       `json:"servers"`
+		Channels  []channelRecord      `json:"channels"`
+	}
+	serverRecord struct {
+		Name          string              `json:"name"`
+		Addresses     []string            `json:"addresses"` // without user, path or query
+		Operator      string              `json:"operator"`
+		PassesSubnets bool                `json:"passes_subnets"`
+		Authoritative bool                `json:"authoritative"`
+		StandsIn      []residency.Country `json:"stands_in"`
+		Iterative     bool                `json:"iterative"`
+	}
+	channelRecord struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+)
+
+// recordConfig has the evidence log keep what runs are judged by and people are
+// told by, whenever it is another than what it kept last: configuration,
+// waivers and corrections, each by itself.
+func (e *env) recordConfig(ctx context.Context, h *house, s *store.Store) error {
+	cfg := h.cfg
+	c := configRecord{
+		Schema: "residency/config/v1", SHA256: cfg.SHA256, Window: cfg.Schedule.Window.String(),
+		Confirm: policy.DefaultConfirmations(), Claims: cfg.Claims, Endpoints: cfg.Endpoints(),
+	}
+	for _, m := range cfg.Markets {
+		c.Markets = append(c.Markets, m.Code)
+	}
+	for _, v := range cfg.Resolve.Servers {
+		r := serverRecord{
+			Name: v.Name, Operator: v.Operator, PassesSubnets: v.PassesSubnets, Authoritative: v.Authoritative,
+			StandsIn: v.StandsIn, Iterative: v.Iterative != nil,
+		}
+		for _, a := range v.Addresses {
+			r.Addresses = append(r.Addresses, withoutSecrets(a))
+		}
+		c.Servers = append(c.Servers, r)
+	}
+	for _, ch := range cfg.Alert.Channels {
+		c.Channels = append(c.Channels, channelRecord{ch.Name, ch.Type})
+	}
+	return cmp.Or(
+		e.recordOnce(ctx, s, "config", c),
+		e.recordOnce(ctx, s, "waivers", cfg.Waivers),
+		e.recordOnce(ctx, s, "corrections", cfg.Geo.Corrections),
+	)
+}
+
+// recordOnce records a value unless it is what was recorded of its kind last.
+func (e *env) recordOnce(ctx context.Context, s *store.Store, kind string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", kind, err)
+	}
+	memo := "recorded/" + kind
+	var last residency.Hash
+	if _, err := s.Memo(ctx, memo, &last); err != nil {
+		return fmt.Errorf("record %s: %w", kind, err)
+	}
+	hash := residency.HashOf(body)
+	if hash == last || last == (residency.Hash{}) && string(body) == "null" {
+		return nil
+	}
+	if err := s.Record(ctx, residency.Record{Kind: kind, At: e.now(), By: cmp.Or(e.getenv("SUDO_USER"), e.getenv("USER")), Body: body}); err != nil {
+		return fmt.Errorf("record %s: %w", kind, err)
+	}
+	return s.SetMemo(ctx, memo, hash)
+}
+
+// withoutSecrets returns an address of a server without what may be a key to
+// it: user, path and query of a URL.
+func withoutSecrets(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return address
+	}
+	return u.Scheme + "://" + u.Host
+}
