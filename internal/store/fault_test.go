@@ -275,3 +275,44 @@ func TestDamagedPages(t *testing.T) {
 		t.Errorf("damage was found in %d of %d pages", found, pages)
 	}
 }
+
+// TestGone makes no new store where one was.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	storetest.Do(t, s, 1)
+	s.Close()
+	if err := os.Remove(s.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), s.Path(), options()); !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), "store restore") {
+		t.Errorf("Open where a store was = %v, want %v", err, store.ErrMissing)
+	}
+	if _, err := os.Stat(s.Path()); err == nil {
+		t.Error("Open made a new store where one was")
+	}
+}
+
+// TestOddPath opens a store whatever its path is made of.
+func TestOddPath(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a b?c=1&mode=memory#d%20e;ü'\"")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	storetest.Do(t, s, 1, storetest.Round(1, 1, 1))
+	if err := s.Backup(t.Context(), filepath.Join(dir, "copy'?.db")); err != nil {
+		t.Errorf("Backup: %v", err)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	if list, err := s.LastRuns(t.Context(), 9); err != nil || len(list) != 1 {
+		t.Errorf("LastRuns = %v, %v, want one", list, err)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) != 5 { // store, log, index, lock, copy
+		t.Errorf("files = %v, %v, want five", names, err)
+	}
+}

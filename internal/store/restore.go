@@ -119,23 +119,29 @@ func unused(ctx context.Context, path string) error {
 	return nil
 }
 
-// setAside gives the store's files other names and returns that of the main
-// one.
+// setAside gives the store's file a second name, so that there is a store at
+// every instant: a program that found none would begin a new one. What the
+// database wrote beside the file goes with it, for it would be taken for a part
+// of the file that comes in its place. It returns the second name.
 func (s *Store) setAside() (string, error) {
 	if _, err := os.Lstat(s.path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	kept := s.path + ".before-restore-" + s.now().UTC().Format("20060102T150405Z")
+	stem := s.path + ".before-restore-" + s.now().UTC().Format("20060102T150405Z")
+	kept := stem
 	for n := 2; ; n++ { // twice within a second
 		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		kept = fmt.Sprintf("%s.before-restore-%s-%d", s.path, s.now().UTC().Format("20060102T150405Z"), n)
+		kept = fmt.Sprintf("%s-%d", stem, n)
 	}
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(s.path+end, kept+end); err != nil && (end == "" || !errors.Is(err, fs.ErrNotExist)) {
+	for _, end := range []string{"-wal", "-shm"} {
+		if err := os.Rename(s.path+end, kept+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
+	}
+	if err := os.Link(s.path, kept); err != nil { // not every file system knows links
+		return kept, os.Rename(s.path, kept)
 	}
 	return kept, nil
 }

@@ -59,8 +59,8 @@ type Store struct {
 	run *openRun // nil: none of this process is under way
 }
 
-// Open opens the store at path, and makes it if there is no file; its
-// directory must exist. A store of an older version is brought up to date, a
+// Open opens the store at path, and makes it if there is no file and was none;
+// its directory must exist. A store of an older version is brought up to date, a
 // copy of it being made first. A file that is no store, or is damaged, is an
 // error and left as it is.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
@@ -151,6 +151,12 @@ func (s *Store) create() error {
 			Hint: "if a disk is not mounted, mount it; else make the directory, or name another place with [store] path"}
 	} else if err == nil && !info.IsDir() {
 		return &Fault{Path: s.path, Kind: ErrMissing, Detail: dir + " is no directory"}
+	}
+	for _, end := range []string{"-wal", ".lock"} {
+		if _, err := os.Lstat(s.path + end); err == nil { // a new one would hide that what was seen is lost
+			return &Fault{Path: s.path, Kind: ErrMissing, Detail: "there was one: " + filepath.Base(s.path) + end + " is still there",
+				Hint: "\"residency store restore FILE\" puts a backup in its place; to begin anew, remove " + s.path + end}
+		}
 	}
 	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
