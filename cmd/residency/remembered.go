@@ -72,3 +72,30 @@ func opened(sp residency.Span, e residency.Endpoint, bodies map[residency.Hash][
 	}
 	return r, where, nil
 }
+
+// relink gives the assertions of remembered locations the whole of the data
+// sets that the run's header has: of an assertion only name, lineage and class
+// are kept.
+func relink(rounds []residency.Round, datasets []residency.Dataset) {
+	type key struct {
+		name, lineage string
+		class         residency.Class
+	}
+	known := make(map[key]*residency.Dataset, len(datasets))
+	for i := range datasets {
+		d := &datasets[i]
+		known[key{d.Name, d.Lineage, d.Class}] = d
+	}
+	for i := range rounds {
+		for _, loc := range rounds[i].Locations {
+			for j, a := range loc.Assertions {
+				if a.Dataset == nil {
+					continue
+				}
+				if d, ok := known[key{a.Dataset.Name, a.Dataset.Lineage, a.Dataset.Class}]; ok {
+					loc.Assertions[j].Dataset = d
+				}
+			}
+		}
+	}
+}

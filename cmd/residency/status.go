@@ -214,6 +214,7 @@ func places(ctx context.Context, s *store.Store, run *residency.Run, keys []stri
 	if err != nil {
 		return err
 	}
+	relink(rounds, run.Datasets)
 	for n, r := range rounds {
 		round := &run.Rounds[which[n]]
 		round.Observations, round.Locations, round.Markets = r.Observations, r.Locations, r.Markets
