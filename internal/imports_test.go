@@ -111,6 +111,10 @@ var house = map[string]row{
 		what:  "seals runs into a signed transparency log, proves, and verifies with judging again",
 		doors: []string{"golang.org/x/mod/sumdb", "github.com/transparency-dev/formats"},
 		tests: []string{"github.com/transparency-dev/merkle", "github.com/transparency-dev/tessera"}}, // other people's client of such logs
+	"internal/ledger/anchor": {floor: worker,
+		what: "has others confirm, date and keep the checkpoints of the log; shares the doors of ledger, for the same notes",
+		doors: []string{"github.com/digitorus/pkcs7", "github.com/digitorus/timestamp", "github.com/transparency-dev/formats",
+			"golang.org/x/mod/sumdb"}},
 	"internal/report": {floor: worker,
 		what:  "the read side: text, JSON, CSV, HTML from a run",
 		doors: []string{"charm.land/lipgloss/v2"}},

@@ -20,7 +20,7 @@ type Book interface {
 }
 
 // Growth proves that the tree of a checkpoint grew out of a smaller one.
-type Growth func(ctx context.Context, from int64) ([]residency.Hash, error)
+type Growth = func(ctx context.Context, from int64) ([]residency.Hash, error)
 
 // Anchor has somebody else confirm a checkpoint, and returns it with that: a
 // witness's signature, a time stamp.
