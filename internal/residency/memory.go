@@ -71,7 +71,7 @@ type RoundSeal struct {
 
 	// Packets is that of this round where the round differs from the one before
 	// it (or is the first); LastPackets that of the last round before the
-	// difference. Both are zero where nothing changed, so that a run can be
+	// difference of which a memory kept them. Both are zero where nothing changed, so that a run can be
 	// proved again without a hash for every unchanged round.
 	Packets, LastPackets Hash
 }
