@@ -102,10 +102,11 @@ func (e *env) signer(cfg *config.Config, s *store.Store, log *slog.Logger) (*led
 	if err != nil {
 		return nil, err
 	}
-	return &ledger.Signer{
+	signer := &ledger.Signer{
 		Log: s, Book: s, Key: key, Record: s.Record, File: cfg.Evidence.Checkpoint,
 		Now: e.now, Logger: log,
-	}, nil
+	}
+	return signer, e.anchorLog(cfg, signer)
 }
 
 func (l *evidenceLog) acceptGap(ctx context.Context, e *env, by, reason string) error {

@@ -26,6 +26,8 @@ type verifyFlags struct {
 	config      string
 	keys        []string
 	checkpoints []string
+	stampRoots  string
+	witnesses   []string
 }
 
 func newVerify(e *env) *cobra.Command {
@@ -50,6 +52,10 @@ exported log, or the file of a store need nothing else at hand.
                 out of it. Only so a log is noticed that was written anew by
                 somebody who has its key.
 
+  --timestamp-roots, --witness
+                whose word is believed on when a checkpoint existed: runs that
+                are dated back or ahead are found by it.
+
 Exit codes: 0 all of it matches; 1 it does not, or could not be read; 2 usage.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,6 +72,8 @@ Exit codes: 0 all of it matches; 1 it does not, or could not be read; 2 usage.`,
 	cmd.Flags().StringVarP(&f.config, "config", "c", "config.toml", "configuration file, where no argument is given")
 	cmd.Flags().StringArrayVar(&f.keys, "key", nil, "public key of the log, or a file with it; may be given several times")
 	cmd.Flags().StringArrayVar(&f.checkpoints, "checkpoint", nil, "file with a checkpoint that was kept elsewhere; may be given several times")
+	cmd.Flags().StringVar(&f.stampRoots, "timestamp-roots", "", "PEM file of the roots that time stamps (RFC 3161) must lead to")
+	cmd.Flags().StringArrayVar(&f.witnesses, "witness", nil, "public key of a witness; may be given several times")
 	return cmd
 }
 
@@ -101,6 +109,12 @@ func (e *env) verifyConfigured(ctx context.Context, f verifyFlags, keys []ledger
 			return failed(err)
 		}
 		keys = append(keys, key.Public())
+	}
+	if f.stampRoots == "" && len(f.witnesses) == 0 {
+		f.stampRoots = cfg.Evidence.TimestampRoots
+		for _, w := range cfg.Evidence.Witnesses {
+			f.witnesses = append(f.witnesses, w.Key)
+		}
 	}
 	if _, err := os.Stat(cfg.Evidence.Checkpoint); err == nil {
 		f.checkpoints = append(f.checkpoints, cfg.Evidence.Checkpoint)
@@ -147,6 +161,10 @@ func (e *env) verifyStore(ctx context.Context, path string, f verifyFlags, keys 
 	if err != nil {
 		return failed(err)
 	}
+	dated, err := datedBy(f.stampRoots, f.witnesses)
+	if err != nil {
+		return failed(err)
+	}
 	o := e.storeOptions("residency verify")
 	o.ReadOnly = true
 	s, err := store.Open(ctx, path, o)
@@ -156,7 +174,7 @@ func (e *env) verifyStore(ctx context.Context, path string, f verifyFlags, keys 
 	defer s.Close()
 	bar := e.progress("verifying")
 	v := ledger.Verifier{
-		Log: s, Checkpoints: checkpointsOf(s), Runs: sealedRuns{s}, Keys: keys, Kept: kept,
+		Log: s, Checkpoints: checkpointsOf(s), Runs: sealedRuns{s}, Keys: keys, Kept: kept, Dated: dated,
 		Judge: new(judge).again, Rules: policy.Version, Workers: runtime.GOMAXPROCS(0),
 		Progress: func(done, total int64) { bar.set(int(done), int(total)) },
 	}
@@ -253,6 +271,9 @@ func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool
 	fmt.Fprintf(w, "  log         %s: %s and %s, under %s\n", ledger.LeavesWords(r.Size), residency.Plural(int(r.Runs), "run"), residency.Plural(int(r.Records), "record"), r.Root)
 	if r.Key != "" {
 		fmt.Fprintf(w, "  signed      %s by %s\n", residency.Plural(int(r.Checkpoints), "checkpoint"), r.Key)
+	}
+	if r.Dated > 0 {
+		fmt.Fprintf(w, "  dated       %s by others, which the runs agree with\n", residency.Plural(int(r.Dated), "time"))
 	}
 	if r.Rounds > 0 {
 		fmt.Fprintf(w, "  rounds      %d; %d bodies match their hashes\n", r.Rounds, r.Bodies)

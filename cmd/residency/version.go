@@ -26,6 +26,21 @@ func buildVersion() string {
 	return v
 }
 
+// buildCommit names the commit that the program was built from; "" when the
+// build does not know it.
+func buildCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 func newVersion(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",

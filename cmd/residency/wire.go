@@ -114,7 +114,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,
 		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
-			Version: buildVersion(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,
+			Version: buildVersion(), Commit: buildCommit(), Clock: machineClock(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,
 			Notice:   h.cfg.Organisation.Notice,
 			Datasets: append(h.geo.datasetsAt(now, h.cfg.Geo.MaxAge), h.hints.Dataset()), Missing: h.geo.missing,
 			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(now, h.cfg.Geo)...), notices...),

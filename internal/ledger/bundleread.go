@@ -237,7 +237,7 @@ func (b *opened) signed() error {
 	if err != nil {
 		return err
 	}
-	return b.signatures(append(cps, keptCheckpoint{cp, "the bundle"}))
+	return b.signatures(append(cps, keptCheckpoint{Checkpoint: cp, from: "the bundle"}))
 }
 
 // inTree holds every leaf to the tree.
@@ -284,7 +284,7 @@ func (b *opened) older(reader tlog.HashReader) ([]keptCheckpoint, error) {
 				return nil, tampered(-1, cp.Root, residency.Hash(root), "the root of the first %d leaves is not that of %s", cp.Size, name)
 			}
 		}
-		list = append(list, keptCheckpoint{cp, "the bundle"})
+		list = append(list, keptCheckpoint{Checkpoint: cp, from: "the bundle"})
 	}
 	slices.SortFunc(list, func(a, b keptCheckpoint) int { return int(a.Size - b.Size) })
 	return list, nil

@@ -283,3 +283,30 @@ func holdTable(t *testing.T, table string) {
 		t.Fatal(err)
 	}
 }
+
+// TestDates has people outside see a checkpoint at times that the runs fit, and
+// at others.
+func TestDates(t *testing.T) {
+	t.Parallel()
+	m, key := sealed(t, 9)
+	for _, tt := range []struct {
+		after time.Duration // of the runs, when the second checkpoint was seen
+		want  string
+	}{{time.Minute, ""}, {-50 * time.Minute, ""}, {3 * time.Hour, "is dated back"}, {-3 * time.Hour, "is dated ahead"}} {
+		v := m.verifier(key.Public())
+		v.Dated = func(cp residency.Checkpoint) ([]time.Time, error) {
+			if cp.Size != m.checkpoints[1].Size {
+				return nil, nil
+			}
+			return []time.Time{testRun(6).Finished.Add(tt.after)}, nil
+		}
+		rep, err := v.Verify(context.Background())
+		if tt.want == "" && (err != nil || rep.Dated != 1) || tt.want != "" && (!IsTamper(err) || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("seen %v after: %v, %v, want %q", tt.after, rep.Dated, err, tt.want)
+		}
+		v.Dated = func(residency.Checkpoint) ([]time.Time, error) { return nil, errors.New("another root") }
+		if _, err := v.Verify(context.Background()); !IsTamper(err) {
+			t.Errorf("a stamp that is not believed: %v", err)
+		}
+	}
+}

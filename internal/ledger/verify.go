@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -41,6 +42,10 @@ type Verifier struct {
 	// what was published). The log must have grown out of each.
 	Kept []residency.Checkpoint
 
+	// Dated returns when people outside say that a checkpoint existed, by time
+	// stamps and witnesses; nil: nobody does. What it refuses is tampering.
+	Dated func(cp residency.Checkpoint) ([]time.Time, error)
+
 	// Judge judges a round again; nil: verdicts are not judged again.
 	Judge func(ctx context.Context, t Trial) (judgement []byte, err error)
 	// Rules is the version of the rules that Judge goes by. A run that was
@@ -64,6 +69,7 @@ type Report struct {
 	Rounds      int64
 	Bodies      int64 // whose hash was worked out
 	Judged      int64 // rounds judged again
+	Dated       int64 // times at which people outside saw a checkpoint, that the runs agree with
 	Pruned      int64 // runs whose rounds were deleted by policy; their hashes are intact
 	NotJudged   int64 // rounds not judged again because rounds that they rest on were deleted by policy
 	OtherRules  int64 // rounds judged by another version of the rules, and not judged again
@@ -92,6 +98,9 @@ func (v *Verifier) verify(ctx context.Context, rep *Report) error {
 	if err != nil {
 		return err
 	}
+	if err := v.dates(rep, cps); err != nil {
+		return err
+	}
 	known, err := v.walk(ctx, rep, cps)
 	if err != nil {
 		return err
@@ -108,7 +117,8 @@ func (v *Verifier) verify(ctx context.Context, rep *Report) error {
 // keptCheckpoint is a checkpoint and where it is from.
 type keptCheckpoint struct {
 	residency.Checkpoint
-	from string
+	from  string
+	dated []time.Time // when people outside saw it, in order
 }
 
 // checkpoints returns all checkpoints by size, after comparing what the store
@@ -120,11 +130,11 @@ func (v *Verifier) checkpoints(ctx context.Context) ([]keptCheckpoint, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read checkpoints: %w", err)
 			}
-			list = append(list, keptCheckpoint{cp, "the store"})
+			list = append(list, keptCheckpoint{Checkpoint: cp, from: "the store"})
 		}
 	}
 	for _, cp := range v.Kept {
-		list = append(list, keptCheckpoint{cp, "a file"})
+		list = append(list, keptCheckpoint{Checkpoint: cp, from: "a file"})
 	}
 	for _, cp := range list {
 		text, _, ok := cutNote(cp.Note)
@@ -155,7 +165,7 @@ func (t TreeState) String() string { return fmt.Sprintf("%d leaves under %s", t.
 // compares it with the stored hashes and with every checkpoint: so each
 // checkpoint is also shown to be consistent with all others.
 func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) (*acts, error) {
-	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size}
+	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size, dated: datedOnly(cps)}
 	buf := []byte(nil)
 	for leaf, err := range v.Log.Leaves(ctx, 0, rep.Size) {
 		if err != nil {
@@ -173,6 +183,9 @@ func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) 
 			w.bad = tampered(index, "a run or a record", err, "leaf")
 		}
 		if err := w.sequence(index, e.Run); err != nil && w.bad == nil {
+			w.bad = err
+		}
+		if err := w.date(index, e.Run); err != nil && w.bad == nil {
 			w.bad = err
 		}
 		var h tlog.Hash
@@ -196,6 +209,8 @@ type walker struct {
 	v     *Verifier
 	known *acts
 	cps   []keptCheckpoint // those not reached yet
+	dated []keptCheckpoint // those not reached yet that people outside saw
+	seen  time.Time        // when they saw the last one that was reached
 	size  int64            // of the log
 	tree  rootBuilder
 	bad   error // what is odd and waits for a checkpoint to say whose fault it is
