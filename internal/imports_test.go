@@ -152,7 +152,7 @@ var house = map[string]row{
 
 	"internal/interop": {floor: testOnly,
 		what:  "our resolver and our servers against other people's",
-		tests: []string{"internal/residency", "internal/resolve", "internal/resolve/dnssec", "github.com/miekg/dns", "internal/lab", "internal/interop/knot"}},
+		tests: []string{"internal/residency", "internal/resolve", "internal/resolve/dnssec", "github.com/miekg/dns", "internal/lab", "internal/interop/knot", "internal/alert/channel"}},
 	"internal/interop/knot": {floor: testOnly,
 		what: "starts Knot DNS with its geoip module, for tests"},
 }

@@ -7,7 +7,11 @@
 // must find the same. Two tests run the whole program in network namespaces: with
 // an HTTP proxy as the only way out, and with IPv6 only.
 //
+// Messages are sent to Prometheus' Alertmanager, whose own client says what is
+// firing, and to a mail server in Python.
+//
 // It has no code of its own. The tests need the programs knotd, unbound,
-// dnsdist, dig and ip, the last as root; where they are missing the tests are
+// dnsdist, dig, prometheus-alertmanager, amtool, python3 with aiosmtpd, and ip,
+// the last as root; where they are missing the tests are
 // skipped, and fail if CI=true is set.
 package interop
