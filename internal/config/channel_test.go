@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,28 @@ func TestChannelTypes(t *testing.T) {
 				t.Errorf("type %s has key %s, which is in no table", name, k)
 			}
 		}
+	}
+}
+
+// TestAlertDocs reads the example of the documentation as users will write it.
+func TestAlertDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, ok := strings.Cut(string(text), "```toml\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !ok || !closed {
+		t.Fatal("docs/alerts.md has no TOML")
+	}
+	l := testLoader()
+	l.Getenv = func(string) string { return "https://example.com/x" }
+	c, err := l.load("config.toml", memory{"config.toml": []byte(small + block)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Alert.Channels) != 6 || c.Alert.Fallback != "mail" || c.Alert.Heartbeat.Success.IsZero() {
+		t.Errorf("channels = %+v", c.Alert)
 	}
 }
