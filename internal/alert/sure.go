@@ -41,7 +41,7 @@ func (m *Message) waivers() {
 		if w == nil {
 			continue
 		}
-		p.add(0, fmt.Sprintf("Waiver %s until %s: %s", w.ID, residency.DateOf(w.Until.AddDate(0, 0, -1)).Human(), w.Reason))
+		p.add(0, fmt.Sprintf("Waiver %s until %s: %s", w.ID, w.LastDay().Human(), w.Reason))
 		p.add(1, "About: "+scope(*w))
 		p.add(1, "Answered for by "+w.Owner+", allowed by "+w.Approver+" ("+w.Where+")")
 	}

@@ -210,6 +210,7 @@ func stand(c residency.Claim, round residency.Round, at time.Time) residency.Cla
 	case s.Counts.Inside == len(round.Cells):
 		s.Standing = residency.Holding
 	}
+	s.Effective = s.Standing
 	return s
 }
 

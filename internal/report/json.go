@@ -81,6 +81,7 @@ type jsonClaim struct {
 	Title        string               `json:"title"`
 	Standing     residency.Standing   `json:"standing"`
 	Effective    residency.Standing   `json:"effective"` // as the exit code takes it
+	WaivedBy     []string             `json:"waived_by"` // ids of the waivers that cover some of its results
 	Live         bool                 `json:"live"`
 	Words        string               `json:"words"`
 	Due          *residency.Date      `json:"due"`
@@ -113,6 +114,7 @@ type jsonCell struct {
 	Grade     residency.Grade     `json:"grade"`
 	Reasons   []residency.Reason  `json:"reasons"`
 	Counts    bool                `json:"counts"`
+	Waiver    string              `json:"waiver"` // id; "" if none covers it
 	Suspected residency.Countries `json:"suspected"`
 	Addresses []jsonAddress       `json:"addresses"`
 	// NotCounted is the number of addresses that do not count.
@@ -307,8 +309,8 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 	}
 	return jsonClaim{
 		ID: c.Claim.ID, Kind: c.Claim.Kind, Vendor: c.Claim.Vendor, Title: c.Claim.Title,
-		Standing: c.Standing, Effective: c.Standing, Live: c.Claim.Live(),
-		Words: c.Words(run.MainReason(c.Claim.ID)),
+		Standing: c.Standing, Effective: c.Effective, Live: c.Claim.Live(),
+		Words: run.ClaimWords(c), WaivedBy: some(c.Waived),
 		Due:   written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
 		LastOutside: known(c.LastOutside), BrokenSince: known(c.BrokenSince),
 		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
@@ -322,7 +324,7 @@ func cellOf(claim residency.Claim, round *residency.Round, cell *residency.Cell)
 	out := jsonCell{
 		Claim: cell.Claim, Vendor: cell.Endpoint.Vendor, Service: cell.Endpoint.Service,
 		Endpoint: cell.Endpoint.Host, Role: cell.Endpoint.Role, Market: cell.Market,
-		Verdict: cell.Verdict, Grade: cell.Grade, Reasons: some(cell.Reasons), Counts: cell.Counts,
+		Verdict: cell.Verdict, Grade: cell.Grade, Reasons: some(cell.Reasons), Counts: cell.Counts, Waiver: cell.Waiver,
 		Suspected: cell.Suspected, Addresses: []jsonAddress{}, NotCounted: cell.NotCounted,
 		Looks: []jsonLook{}, Coverage: cell.Coverage, Pool: poolOf(cell.Pool), Hints: some(cell.Hints),
 		LastOutside: known(cell.LastOutside), ClearFrom: known(cell.ClearFrom),

@@ -31,7 +31,7 @@ func CSV(w io.Writer, run residency.Run) error {
 		outside, other := places(round, cell)
 		row := []string{
 			cell.Claim, cell.Endpoint.Vendor, cell.Endpoint.Service, cell.Endpoint.Host, cell.Market.String(),
-			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), outside.Union(other).String(), addresses(cell), "",
+			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), outside.Union(other).String(), addresses(cell), cell.Waiver,
 		}
 		if simulated != "" {
 			row = append(row, simulated)
@@ -153,8 +153,8 @@ type junitText struct {
 }
 
 // JUnit writes one test suite a claim and one test case a cell: outside is a
-// failure, undetermined and not measured an error. A cell that does not count
-// is skipped. A partial run or one without claims has a case of its own that
+// failure, undetermined and not measured an error. A cell that does not count,
+// or that a waiver covers, is skipped. A partial run or one without claims has a case of its own that
 // is an error, so that it can never be green.
 func JUnit(w io.Writer, run residency.Run) error {
 	all := junitSuites{Name: "residency"}
@@ -183,7 +183,7 @@ func JUnit(w io.Writer, run residency.Run) error {
 			continue
 		}
 		live++
-		if s := add(c.Claim.ID); c.Standing == residency.StandingUnknown && !s.troubled() {
+		if s := add(c.Claim.ID); c.Effective == residency.StandingUnknown && !s.troubled() {
 			s.Cases = append(s.Cases, junitCase{Class: c.Claim.ID, Name: "the whole claim",
 				Error: &junitText{Message: claimWords(&run, c)}})
 		}
@@ -232,7 +232,7 @@ func caseOf(run *residency.Run, round *residency.Round, cell *residency.Cell) ju
 		Text: fmt.Sprintf("countries: %s; addresses: %s; grade: %s", outside.Union(other), addresses(cell), cell.Grade),
 	}
 	switch {
-	case !cell.Counts:
+	case !cell.Counts, cell.Waiver != "":
 		c.Skipped = &junitText{Message: text.Message}
 	case cell.Verdict == residency.Outside:
 		c.Failure = text

@@ -62,7 +62,7 @@ func TestSameRunSameBytes(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	t.Parallel()
-	c := func(s residency.Standing) residency.ClaimStanding { return residency.ClaimStanding{Standing: s} }
+	c := func(s residency.Standing) residency.ClaimStanding { return residency.ClaimStanding{Standing: s, Effective: s} }
 	h, p, b, u := c(residency.Holding), c(residency.Pending), c(residency.Broken), c(residency.StandingUnknown)
 	old := b
 	old.Claim.Historic = true
@@ -83,6 +83,8 @@ func TestExitCode(t *testing.T) {
 		{"no claims", nil, false, 3, "UNKNOWN"},
 		{"historic only", []residency.ClaimStanding{old}, false, 3, "UNKNOWN"},
 		{"historic is not counted", []residency.ClaimStanding{old, h}, false, 0, "OK"},
+		{"broken, and waived", []residency.ClaimStanding{{Standing: residency.Broken, Effective: residency.Holding}, p}, false, 1, "WARNING"},
+		{"unknown, and accepted", []residency.ClaimStanding{{Effective: residency.Holding}}, false, 0, "OK"},
 		{"a standing that is none", []residency.ClaimStanding{c(9)}, false, 3, "UNKNOWN"},
 	}
 	for _, tt := range tests {

@@ -63,8 +63,9 @@ func Write(w io.Writer, format string, run residency.Run, o Options) error {
 // ExitCode returns the exit code of a run, which is that of a monitoring
 // plugin: 2 if a claim is broken, 3 if one is unknown, the run is partial or
 // no claim was judged, 1 if one is pending, else 0. A run that is overdue says
-// nothing of now: 3 whatever it found. Claims that are historic,
-// withdrawn or superseded are shown on request, and have no part in it.
+// nothing of now: 3 whatever it found. What a waiver covers has no part in it,
+// nor have claims that are historic, withdrawn or superseded, which are shown
+// on request.
 func ExitCode(run residency.Run) int {
 	if run.Overdue != "" {
 		return 3
@@ -75,7 +76,7 @@ func ExitCode(run residency.Run) int {
 			continue
 		}
 		live++
-		switch c.Standing {
+		switch c.Effective {
 		case residency.Broken:
 			return 2
 		case residency.Pending:
@@ -276,7 +277,7 @@ func claimName(c residency.Claim) string {
 // claimWords is the one line about a claim: its standing in words, and for one
 // with something outside, where that was and for whom.
 func claimWords(run *residency.Run, c residency.ClaimStanding) string {
-	words := c.Words(run.MainReason(c.Claim.ID))
+	words := clean(run.ClaimWords(c))
 	if len(c.Outside) > 0 {
 		words += "; seen " + seenOutside(run, c) + " from " + markets(c.Outside, 3)
 	}
@@ -319,6 +320,9 @@ func verdictWords(run *residency.Run, cell *residency.Cell) string {
 	}
 	if note := rememberedWords(cell); note != "" {
 		words += "; " + note
+	}
+	if cell.Waiver != "" {
+		words += " (waived " + clean(run.WaiverWords(cell.Waiver)) + ")"
 	}
 	if note := notCounted(run, cell); note != "" {
 		words += " (" + note + ")"

@@ -70,7 +70,7 @@ func (p *printer) claims() {
 	var rows [][]string
 	var colors []color.Color
 	for _, c := range p.run.Claims {
-		if p.o.Quiet && c.Standing == residency.Holding {
+		if p.o.Quiet && c.Standing == residency.Holding && len(c.Waived) == 0 {
 			continue
 		}
 		rows = append(rows, []string{standingMark(c.Standing) + " " + c.Standing.String(), claimName(c.Claim), claimWords(p.run, c)})
@@ -294,6 +294,9 @@ func (p *printer) after() {
 			line += " (" + lost + ")"
 		}
 		line += ": " + results + "."
+		if n.Waived > 0 {
+			line += fmt.Sprintf(" %s waived, and not in the exit code.", residency.Plural(n.Waived, "result"))
+		}
 	}
 	p.para("", line, nil, true)
 }
