@@ -84,10 +84,44 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 	return nil
 }
 
-// withoutWaivers makes the effective standings those without any waiver.
+// withoutWaivers makes of a run what it is without any waiver. What was saved
+// of it stays as it is.
 func withoutWaivers(run *residency.Run) {
+	run.Claims = slices.Clone(run.Claims)
 	for i := range run.Claims {
-		run.Claims[i].Effective = run.Claims[i].Standing
+		c := &run.Claims[i]
+		c.Effective, c.Waived, c.Counts.Waived = c.Standing, nil, 0
+	}
+	run.Rounds = slices.Clone(run.Rounds)
+	for i := range run.Rounds {
+		run.Rounds[i].Cells = slices.Clone(run.Rounds[i].Cells)
+		for j := range run.Rounds[i].Cells {
+			run.Rounds[i].Cells[j].Waiver = ""
+		}
+	}
+}
+
+// waiversNow brings what waivers cover up to now: where one of a claim has
+// ended since the check, or was taken out, nothing of the claim is excepted,
+// until the next check has seen what the others cover.
+func waiversNow(run *residency.Run, waivers []residency.Waiver, now time.Time) {
+	run.Waivers = waivers
+	holds := func(id string) bool {
+		return slices.ContainsFunc(waivers, func(w residency.Waiver) bool { return w.ID == id && w.Holds(now) })
+	}
+	for i := range run.Claims {
+		c := &run.Claims[i]
+		if slices.ContainsFunc(c.Waived, func(id string) bool { return !holds(id) }) {
+			c.Effective = c.Standing
+			c.Waived = slices.DeleteFunc(slices.Clone(c.Waived), func(id string) bool { return !holds(id) })
+		}
+	}
+	for i := range run.Rounds {
+		for j := range run.Rounds[i].Cells {
+			if c := &run.Rounds[i].Cells[j]; !holds(c.Waiver) {
+				c.Waiver = ""
+			}
+		}
 	}
 }
 
@@ -120,6 +154,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	if err := e.cellsOf(ctx, s, &run); err != nil {
 		return run, err
 	}
+	waiversNow(&run, cfg.Waivers, now)
 	whole, ok, err := s.LastWhole(ctx)
 	if err != nil {
 		return run, err

@@ -42,32 +42,10 @@ func (m *Message) waivers() {
 			continue
 		}
 		p.add(0, fmt.Sprintf("Waiver %s until %s: %s", w.ID, w.LastDay().Human(), w.Reason))
-		p.add(1, "About: "+scope(*w))
+		p.add(1, "About: "+w.Scope())
 		p.add(1, "Answered for by "+w.Owner+", allowed by "+w.Approver+" ("+w.Where+")")
 	}
 	m.part(p)
-}
-
-// scope says what a waiver covers.
-func scope(w residency.Waiver) string {
-	parts := []string{strings.Join(w.Claims, ", ")}
-	for _, list := range [][]string{w.Services, w.Hosts} {
-		if len(list) > 0 {
-			parts = append(parts, strings.Join(list, ", "))
-		}
-	}
-	if len(w.Markets) > 0 {
-		parts = append(parts, "users in "+codes(residency.CountriesOf(w.Markets...)))
-	}
-	var what []string
-	for _, v := range w.Verdicts {
-		words := v.Words()
-		if v == residency.Outside {
-			words += " in " + w.Countries.Names()
-		}
-		what = append(what, words)
-	}
-	return strings.Join(append(parts, strings.Join(what, ", or ")), "; ")
 }
 
 // sure says how sure it is and why it might be wrong all the same.

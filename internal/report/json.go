@@ -311,7 +311,7 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 		ID: c.Claim.ID, Kind: c.Claim.Kind, Vendor: c.Claim.Vendor, Title: c.Claim.Title,
 		Standing: c.Standing, Effective: c.Effective, Live: c.Claim.Live(),
 		Words: run.ClaimWords(c), WaivedBy: some(c.Waived),
-		Due:   written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
+		Due: written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
 		LastOutside: known(c.LastOutside), BrokenSince: known(c.BrokenSince),
 		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
 		Cells: c.Counts, Coverage: c.Coverage, Unseen: c.Unseen, OutsideBound: c.OutsideBound,

@@ -62,7 +62,9 @@ func TestSameRunSameBytes(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	t.Parallel()
-	c := func(s residency.Standing) residency.ClaimStanding { return residency.ClaimStanding{Standing: s, Effective: s} }
+	c := func(s residency.Standing) residency.ClaimStanding {
+		return residency.ClaimStanding{Standing: s, Effective: s}
+	}
 	h, p, b, u := c(residency.Holding), c(residency.Pending), c(residency.Broken), c(residency.StandingUnknown)
 	old := b
 	old.Claim.Historic = true

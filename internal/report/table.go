@@ -70,7 +70,7 @@ func (p *printer) claims() {
 	var rows [][]string
 	var colors []color.Color
 	for _, c := range p.run.Claims {
-		if p.o.Quiet && c.Standing == residency.Holding && len(c.Waived) == 0 {
+		if p.o.Quiet && c.Standing == residency.Holding {
 			continue
 		}
 		rows = append(rows, []string{standingMark(c.Standing) + " " + c.Standing.String(), claimName(c.Claim), claimWords(p.run, c)})

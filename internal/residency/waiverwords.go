@@ -45,3 +45,25 @@ func (r Run) ClaimWords(s ClaimStanding) string {
 	}
 	return fmt.Sprintf("%s; %s waived (%s)", words, Plural(s.Counts.Waived, "result"), waivers)
 }
+
+// Scope says what the waiver covers, in words.
+func (w Waiver) Scope() string {
+	parts := []string{strings.Join(w.Claims, ", ")}
+	for _, list := range [][]string{w.Services, w.Hosts} {
+		if len(list) > 0 {
+			parts = append(parts, strings.Join(list, ", "))
+		}
+	}
+	if len(w.Markets) > 0 {
+		parts = append(parts, "users in "+strings.Join(CountriesOf(w.Markets...).Codes(), ", "))
+	}
+	var what []string
+	for _, v := range w.Verdicts {
+		words := v.Words()
+		if v == Outside {
+			words += " in " + w.Countries.Names()
+		}
+		what = append(what, words)
+	}
+	return strings.Join(append(parts, strings.Join(what, ", or ")), "; ")
+}
