@@ -151,7 +151,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	if err := stateClaims(ctx, s, &run, now); err != nil {
 		return run, err
 	}
-	if err := e.cellsOf(ctx, s, &run); err != nil {
+	if err := e.cellsOf(ctx, s, &run, configured(cfg)); err != nil {
 		return run, err
 	}
 	waiversNow(&run, cfg.Waivers, now)
@@ -196,9 +196,19 @@ func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now ti
 	return nil
 }
 
+// configured has the key of every endpoint of a configuration.
+func configured(cfg *config.Config) map[string]bool {
+	keys := map[string]bool{}
+	for _, ep := range cfg.Endpoints() {
+		keys[ep.Key()] = true
+	}
+	return keys
+}
+
 // cellsOf adds the results that are not plainly inside, with where their
-// addresses are.
-func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run) error {
+// addresses are. The store has those of endpoints that nobody asks about any
+// more, too.
+func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]bool) error {
 	var ids []string
 	for _, c := range run.Claims {
 		ids = append(ids, c.Claim.ID)
@@ -214,6 +224,9 @@ func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run) e
 	var keys []string
 	for _, c := range cells {
 		key := c.Endpoint.Key()
+		if !asked[key] {
+			continue
+		}
 		i, known := at[key]
 		if !known {
 			if len(run.Rounds) == mostShown {
