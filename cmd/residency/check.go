@@ -24,7 +24,9 @@ type checkFlags struct {
 	timeout                time.Duration
 	quiet, all, historic   bool
 	rtt                    rttFlag
-	notify                 bool
+	notify, noStore        bool
+	noWaive                bool
+	news                   bool // with quiet: runs are remembered, so that it is known what changed
 }
 
 var checkFormats = []string{"table", "json", "ndjson", "csv", "nagios", "junit"}
@@ -52,9 +54,15 @@ Broken outweighs unknown, unknown outweighs pending, pending outweighs holding.
 Claims that are historic, withdrawn or superseded are judged with --historic
 only, and have no part in the exit code.
 
-With --notify every pending or broken claim is told to the channels of the
-configuration. A check has no memory yet: every run tells again, so use
---notify from a job that runs as often as you want to be told.`,
+With [store] in the configuration the run is remembered, and results look back
+over [schedule] window: something outside must be seen in two runs (in one where
+that is beyond doubt), and stays outside until a whole window has not shown it.
+Without, with --no-store, and for a check of host names, as of another time or
+with other data, results rest on the one run alone, and every output says so.
+
+With --notify what changed is told to the channels of the configuration: from
+the store what waits there, each thing once. Without a store nothing is known of
+earlier runs, so every run tells every pending and broken claim again.`,
 		Example: `  residency check
   residency check --format nagios
   residency check --at 2014-11-02 --historic
@@ -71,10 +79,12 @@ configuration. A check has no memory yet: every run tells again, so use
 	fl.StringVar(&f.data, "data", "", dataUsage)
 	f.rtt.add(cmd)
 	fl.DurationVar(&f.timeout, "timeout", checkTimeout, "end after this long; what was measured by then is printed as partial")
-	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print only what is not inside; with a store, only what has changed since the run before")
+	fl.BoolVar(&f.noStore, "no-store", false, "remember nothing, and judge by this run alone")
+	fl.BoolVar(&f.noWaive, "no-waivers", false, "count what a waiver covers too")
 	fl.BoolVar(&f.all, "all", false, "print every result, however many")
 	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
-	fl.BoolVar(&f.notify, "notify", false, "tell the channels of the configuration about pending and broken claims, every time")
+	fl.BoolVar(&f.notify, "notify", false, "tell the channels of the configuration what changed; without a store, every pending and broken claim every time")
 	fl.StringSliceVar(&f.market, "market", nil, "with HOST: markets to look as, such as IN,SG")
 	fl.StringSliceVar(&f.regions, "regions", nil, "with HOST: where data may go, such as US,SG or aws:us-west-2")
 	fl.StringSliceVar(&f.never, "never", nil, "with HOST: countries where data may never go")
@@ -122,17 +132,21 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 		return exitError{exitUnknown, err}
 	}
 	engine := h.engine(e, at)
+	m := e.rememberCheck(ctx, h, engine, f)
+	defer m.close()
 	bar := e.progress("looking")
 	engine.Progress = bar.set
 	run := engine.Run(ctx)
 	bar.done()
+	f.news = run.Window != 0
+	if f.noWaive {
+		withoutWaivers(&run)
+	}
 	if err := e.print(run, f); err != nil {
 		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
 	}
-	if f.notify {
-		if err := e.notify(context.WithoutCancel(ctx), h.cfg, run); err != nil {
-			say(e, err.Error())
-		}
+	if err := m.after(context.WithoutCancel(ctx), run, f.notify); err != nil {
+		say(e, err.Error())
 	}
 	if code := report.ExitCode(run); code != 0 {
 		return exitError{code: code}
@@ -181,20 +195,21 @@ func (e *env) print(run residency.Run, f checkFlags) error {
 		"nagios": report.Nagios, "junit": report.JUnit,
 	}[f.format]
 	if write == nil {
-		return report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet})
+		return report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet, News: f.news})
 	}
 	if f.quiet {
-		run = notInside(run)
+		run = f.shown(run)
 	}
 	return write(e.stdout, run)
 }
 
-// notInside returns the run with only the cells that are not inside.
-func notInside(run residency.Run) residency.Run {
+// shown returns the run with only the cells that a quiet output shows.
+func (f checkFlags) shown(run residency.Run) residency.Run {
+	o := report.Options{Quiet: true, News: f.news}
 	rounds := slices.Clone(run.Rounds)
 	for i := range rounds {
 		rounds[i].Cells = slices.DeleteFunc(slices.Clone(rounds[i].Cells), func(c residency.Cell) bool {
-			return c.Verdict == residency.Inside
+			return !o.Shows(c.Changed, c.Verdict == residency.Inside)
 		})
 	}
 	run.Rounds = slices.DeleteFunc(rounds, func(r residency.Round) bool { return len(r.Cells) == 0 })

@@ -39,13 +39,15 @@ func testEnv(out, errs io.Writer) *env {
 	}
 }
 
-// scripted is realMain with a fixed clock and fixed randomness.
+// scripted is realMain with a fixed clock and fixed randomness. SCRIPT_AFTER is
+// by how much the clock is later than usual: "26h".
 func scripted() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	after, _ := time.ParseDuration(os.Getenv("SCRIPT_AFTER"))
 	e := &env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		now: func() time.Time { return scriptClock }, rand: bytes.NewReader(make([]byte, 1<<10)),
+		now: func() time.Time { return scriptClock.Add(after) }, rand: bytes.NewReader(make([]byte, 1<<10)),
 		inTerminal: os.Getenv("SCRIPT_TERMINAL") != "",
 	}
 	return run(ctx, e, os.Args[1:])

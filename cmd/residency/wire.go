@@ -111,7 +111,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 	h.withoutSubnets(markets)
 	return &watch.Engine{
 		Observer: h.resolver, Locator: h.geo.locator, Hints: h.hints, Namer: h.namer(), Surveyor: h.surveyor(e, now),
-		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types,
+		Claims: h.claims, Endpoints: h.cfg.Endpoints(), Markets: markets, Types: h.cfg.Resolve.Types, Waivers: h.cfg.Waivers,
 		Pool: h.pool(e, at), At: at, Now: e.now, Rand: e.rand,
 		Header: residency.Run{
 			Version: buildVersion(), Commit: buildCommit(), Clock: machineClock(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,

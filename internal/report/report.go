@@ -25,6 +25,7 @@ type Options struct {
 	Width int  // columns of the terminal; 0: 100
 	All   bool // every result, however many
 	Quiet bool // only what is not inside; nothing at all when all is well
+	News  bool // with Quiet: only what has changed since the run before, as remembered
 
 	// Part says that the run looked at a part of what its claims are about, as
 	// one host or one market: then Explain says nothing of a claim as a whole.

@@ -21,10 +21,11 @@ const (
 
 // Table writes the run for people: what they must know first, claims, the
 // matrix of endpoints and markets, what was not measured, what could be done,
-// and what none of it can mean. With Quiet it leaves out all that is well, and
-// writes nothing if that leaves nothing: the exit code 0 says it.
+// and what none of it can mean. With Quiet it leaves out all that is well,
+// or with News all that is as it was, and writes nothing if that leaves
+// nothing: the exit code says it.
 func Table(w io.Writer, run residency.Run, o Options) error {
-	if o.Quiet && ExitCode(run) == 0 {
+	if o.silent(&run) {
 		return nil
 	}
 	p := &printer{run: &run, o: o}
@@ -70,7 +71,7 @@ func (p *printer) claims() {
 	var rows [][]string
 	var colors []color.Color
 	for _, c := range p.run.Claims {
-		if p.o.Quiet && c.Standing == residency.Holding {
+		if !p.o.Shows(c.Changed, c.Standing == residency.Holding) {
 			continue
 		}
 		rows = append(rows, []string{standingMark(c.Standing) + " " + c.Standing.String(), claimName(c.Claim), claimWords(p.run, c)})
@@ -91,7 +92,7 @@ func (p *printer) shown() int {
 }
 
 func (p *printer) hidden(cell *residency.Cell) bool {
-	return p.o.Quiet && cell.Verdict == residency.Inside
+	return !p.o.Shows(cell.Changed, cell.Verdict == residency.Inside)
 }
 
 var matrixHeader = []string{"host", "for users in", "answers from", "how sure", "result"}
@@ -259,7 +260,7 @@ func (p *printer) gaps() {
 		if d.Stale {
 			lines = append(lines, staleLine(d))
 		}
-		if line := said.silenceLine(d); line != "" {
+		if line := said.silenceLine(d); line != "" && !p.run.Slim {
 			lines = append(lines, line)
 		}
 	}

@@ -92,6 +92,7 @@ type Run struct {
 	Waivers   []Waiver // as configured, whether they hold or not
 	Notices   []string // what the user must know before the results, in plain words
 	Rounds    []Round
+	Slim      bool // Rounds has only those with a cell that is not plainly inside
 	Claims    []ClaimStanding
 }
 
@@ -107,6 +108,10 @@ type ClaimStanding struct {
 	// LastOutside is the last time something outside was seen, BrokenSince when
 	// the claim came to be broken. Zero: never, or nothing is remembered.
 	LastOutside, BrokenSince time.Time
+
+	// Changed is true where it stood otherwise when it was judged last, as
+	// remembered; what was never judged counts as holding.
+	Changed bool `json:"-"`
 
 	// Waived are the ids of the waivers that cover counting cells, sorted;
 	// Untold counts the cells that nothing can be said of and that no waiver

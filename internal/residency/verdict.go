@@ -151,6 +151,10 @@ type Cell struct {
 	LastOutside, ClearFrom time.Time
 
 	Waiver string // id of the waiver that covers it, "" if none; never changes the verdict
+
+	// Changed is true where the round before, as remembered, had another verdict;
+	// what was never judged counts as inside.
+	Changed bool `json:"-"`
 }
 
 // Confirmation is in how many runs of the window an outside address was seen,

@@ -61,7 +61,7 @@ type Engine struct {
 	Confirm policy.Confirmations
 
 	// Slim runs hand back only those rounds that have a cell that is not plainly
-	// inside. Where there is a memory, no round has its raw packets.
+	// inside, or has become so. Where there is a memory, no round has its raw packets.
 	Slim bool
 
 	// Track says what became of an endpoint's findings by its new round: before is
@@ -131,6 +131,17 @@ func (e *Engine) ProbeQuestion() (residency.Question, bool) {
 // Planned returns the questions that a run of everything puts.
 func (e *Engine) Planned() []residency.Question {
 	return newScope(e).questions(e.Endpoints)
+}
+
+// Results returns how many cells a run of everything judges.
+func (e *Engine) Results() int {
+	s, n := newScope(e), 0
+	for i := range e.Endpoints {
+		for _, c := range s.of(&e.Endpoints[i]) {
+			n += len(c.claims)
+		}
+	}
+	return n
 }
 
 func (e *Engine) types() []string {

@@ -104,6 +104,7 @@ func (p *pass) cells(j *judging, b *batch, known bool) {
 			}
 			cell := policy.Judge(claim, f)
 			cell.Pool = poolOf(records, market, r.Types, cell)
+			cell.Changed = known && cell.Verdict != verdictOf(f.Before)
 			r.Cells = append(r.Cells, cell)
 		}
 	}
@@ -138,6 +139,15 @@ func before(cells []residency.Cell, claim string, market residency.Country) *res
 		}
 	}
 	return nil
+}
+
+// verdictOf returns the verdict of a cell as remembered, where one that is not is
+// inside.
+func verdictOf(c *residency.Cell) residency.Verdict {
+	if c == nil {
+		return residency.Inside
+	}
+	return c.Verdict
 }
 
 // locatePast adds the locations of those judged addresses that only earlier
@@ -199,7 +209,7 @@ func (p *pass) handOut(j *judging) {
 			r.Observations[i].Exchanges = nil
 		}
 	}
-	if p.e.Slim && !slices.ContainsFunc(r.Cells, func(c residency.Cell) bool { return !c.Plain() }) {
+	if p.e.Slim && !slices.ContainsFunc(r.Cells, func(c residency.Cell) bool { return !c.Plain() || c.Changed }) {
 		return
 	}
 	p.run.Rounds = append(p.run.Rounds, *r)

@@ -170,6 +170,37 @@ func TestVerdictsOverAWindow(t *testing.T) {
 	}
 }
 
+func TestWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.Slim = true
+	for i, tt := range []struct {
+		see         func(residency.Question) residency.Observation
+		cell, claim bool
+	}{
+		{answer(inside), false, false},
+		{answer(outside), true, true}, // cannot be told yet
+		{answer(outside), true, true},
+		{answer(outside), false, false},
+		{answer(inside), false, false}, // not for a whole window yet
+	} {
+		run := s.at(t, float64(i)/8, tt.see)
+		got := len(run.Rounds) > 0 && run.Rounds[0].Cells[0].Changed
+		if got != tt.cell || run.Claims[0].Changed != tt.claim {
+			t.Errorf("run %d: cell changed %v, claim changed %v, want %v, %v", i+1, got, run.Claims[0].Changed, tt.cell, tt.claim)
+		}
+	}
+	s.at(t, 20, answer(inside))
+	run := s.at(t, 25, answer(inside))
+	if len(run.Rounds) != 1 || !cell(t, run).Changed || cell(t, run).Verdict != residency.Inside || !run.Claims[0].Changed {
+		t.Errorf("back inside: %d rounds, changed %v", len(run.Rounds), run.Claims[0].Changed)
+	}
+	s.Memory = nil
+	if run := s.at(t, 26, answer(outside)); cell(t, run).Changed || run.Claims[0].Changed {
+		t.Error("without a memory something is said to have changed")
+	}
+}
+
 // TestUnchangedRoundsAreOneSpan: what does not change is not written again, and
 // what does is.
 func TestUnchangedRoundsAreOneSpan(t *testing.T) {

@@ -48,7 +48,7 @@ func (e *Engine) begin(ctx context.Context, at time.Time, reassessed bool) *pass
 		p.run.At, p.run.Simulated = at, !reassessed
 	}
 	p.run.At = p.run.At.Truncate(time.Microsecond) // what is remembered of it, so that it can be judged again
-	p.run.ID, p.run.Rules = e.id(p.run.Started), policy.Version
+	p.run.ID, p.run.Rules, p.run.Slim = e.id(p.run.Started), policy.Version, e.Slim
 	p.run.Waivers, p.run.Looks = e.Waivers, map[residency.Failure]int{}
 	p.run.Notices, p.run.Datasets = slices.Clip(p.run.Notices), slices.Clip(p.run.Datasets)
 	for i := range e.Endpoints {
@@ -138,7 +138,8 @@ func (p *pass) history(i int, s residency.ClaimStanding) residency.ClaimStanding
 	if p.memory == nil {
 		return s
 	}
-	before := p.states[s.Claim.ID]
+	before, known := p.states[s.Claim.ID]
+	s.Changed = known && before.Standing != s.Standing || !known && s.Standing != residency.Holding
 	s.LastOutside = before.LastOutside
 	if p.outside[i].After(s.LastOutside) {
 		s.LastOutside = p.outside[i]
