@@ -351,4 +351,3 @@ func joined(list []netip.Addr) string {
 	}
 	return strings.Join(texts, "|")
 }
-

@@ -43,14 +43,6 @@ func (h *hashColumn) Scan(v any) error {
 	return fmt.Errorf("read hash: %T is none: %w", v, ErrDamaged)
 }
 
-// hashValue is what a hash is written as; the zero hash is no value.
-func hashValue(h residency.Hash) any {
-	if h == (residency.Hash{}) {
-		return nil
-	}
-	return h[:]
-}
-
 // list returns "($from, ..., $to)" of n placeholders.
 func list(from, n int) string {
 	var b strings.Builder
