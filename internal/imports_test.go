@@ -116,8 +116,9 @@ var house = map[string]row{
 		doors: []string{"github.com/digitorus/pkcs7", "github.com/digitorus/timestamp", "github.com/transparency-dev/formats",
 			"golang.org/x/mod/sumdb"}},
 	"internal/report": {floor: worker,
-		what:  "the read side: text, JSON, CSV, HTML from a run",
-		doors: []string{"charm.land/lipgloss/v2"}},
+		what:  "the read side: text, JSON, CSV, HTML from a run, reports from a period",
+		doors: []string{"charm.land/lipgloss/v2"},
+		tests: []string{"github.com/santhosh-tekuri/jsonschema/v6"}}, // OSCAL's own schema
 	"internal/metrics": {floor: worker,
 		what:  "shows a run and the state of the monitor to Prometheus",
 		doors: []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"}},
