@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -274,5 +275,30 @@ func TestKey(t *testing.T) {
 	// Receivers store keys: a change of this one is a break for them.
 	if got, want := Key("xiaomi", "phase-2a", residency.Broken), "863937614d348c6dc1a208e65afc1085"; got != want {
 		t.Errorf("Key(xiaomi, phase-2a, broken) = %s, want %s", got, want)
+	}
+}
+
+// TestTemplateDocs writes every kind of message with the template of the
+// documentation.
+func TestTemplateDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, ok := strings.Cut(string(text), "```\n{{")
+	block, _, closed := strings.Cut("{{"+block, "```")
+	if !ok || !closed {
+		t.Fatal("docs/findings.md has no template")
+	}
+	words, err := ParseTemplates("", block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, alerts := range messages() {
+		n := words.Compose(alerts)
+		if want := n.Severity.String() + ": "; !strings.HasPrefix(n.Text, want) || strings.Contains(n.Text, "could not be used") {
+			t.Errorf("%s: %q, want it to begin with %q", name, n.Text, want)
+		}
 	}
 }

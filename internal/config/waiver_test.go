@@ -1,7 +1,9 @@
 package config
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,5 +95,29 @@ func TestWaiverTime(t *testing.T) {
 		if !slices.Equal(problems, tt.problems) || !slices.Equal(warnings, tt.warnings) {
 			t.Errorf("%s: problems %q, warnings %q; want %q, %q", tt.name, problems, warnings, tt.problems, tt.warnings)
 		}
+	}
+}
+
+// TestWaiverDocs reads the example of the documentation as users will write it.
+func TestWaiverDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, ok := strings.Cut(string(text), "```toml\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !ok || !closed {
+		t.Fatal("docs/findings.md has no TOML")
+	}
+	c, err := load(t, Loader{}, memory{"config.toml": []byte(small + block)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Waivers) != 1 || c.Waivers[0].Words() != "W-7 until 31 Mar 2027" {
+		t.Errorf("waivers = %+v", c.Waivers)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), "(waived "+c.Waivers[0].Words()+")") {
+		t.Error("docs/findings.md does not show the words of its waiver")
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"residency/internal/residency"
 )
 
-// reopenable is for how long a closed finding is recalled beyond the window.
-const reopenable = 8 * 24 * time.Hour
-
 // spanRow is a row of the table of spans, with its endpoint.
 type spanRow struct {
 	endpoint  string
@@ -128,7 +125,7 @@ func (s *Store) recall(ctx context.Context, endpoints []string, since time.Time)
 	if err := s.recallCells(ctx, ids, names, all, latest); err != nil {
 		return nil, err
 	}
-	if err := s.recallFindings(ctx, endpoints, since.Add(-reopenable), all); err != nil {
+	if err := s.recallFindings(ctx, endpoints, all); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -232,15 +229,16 @@ func waivers(cells []residency.Cell) string {
 	return key
 }
 
-// recallFindings adds the findings that are open, were closed since, or were
-// found to be wrong: what was settled is not opened again by the same addresses.
-func (s *Store) recallFindings(ctx context.Context, endpoints []string, since time.Time, all map[string]residency.Recollection) error {
+// recallFindings adds the findings, open or not: what was settled is not opened
+// again by the same addresses, and what is opened anew keeps its history. There
+// is one for each claim and market at most.
+func (s *Store) recallFindings(ctx context.Context, endpoints []string, all map[string]residency.Recollection) error {
 	for chunk := range slices.Chunk(endpoints, most) {
-		args := []any{micros(since)}
+		var args []any
 		for _, e := range chunk {
 			args = append(args, e)
 		}
-		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+list(2, len(chunk))+" AND (closed = 0 OR closed >= $1 OR closed_as = 'false_positive') ORDER BY opened, id", args...)
+		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+list(1, len(chunk))+" ORDER BY opened, id", args...)
 		if err != nil {
 			return err
 		}
