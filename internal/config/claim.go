@@ -72,6 +72,9 @@ func (a *assembly) rule(s section, kind residency.ClaimKind) residency.Claim {
 	a.scope(s, &c)
 	a.places(s, &c)
 	a.dates(s, c)
+	if kind == residency.KindPromise {
+		a.responses(s, c)
+	}
 	return c
 }
 

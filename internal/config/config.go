@@ -22,10 +22,11 @@ type Config struct {
 
 	Organisation Organisation
 	Schedule     Schedule
-	Markets      []residency.Market // in file order
-	Vendors      []Vendor           // in file order
-	Claims       []residency.Claim  // claims and policies, in file order
-	Waivers      []residency.Waiver // in file order, those that ended too
+	Markets      []residency.Market    // in file order
+	Vendors      []Vendor              // in file order
+	Claims       []residency.Claim     // claims and policies, in file order
+	Responses    map[string][]Response // of vendors, by claim, in file order
+	Waivers      []residency.Waiver    // in file order, those that ended too
 	Resolve      Resolve
 	Network      Network
 	Vantages     []Vantage  // markets that are looked at from inside, in file order

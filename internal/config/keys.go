@@ -193,6 +193,7 @@ func claimTable() *table {
 		key{name: "due", kind: kDay, doc: "Last day to fulfil it: due from 00:00 of the next day. Without it, it is due at once.", alias: []string{"deadline", "by", "from", "until"}},
 		key{name: "said_by", kind: kText, doc: "Who promised.", alias: []string{"by_whom", "speaker"}},
 		key{name: "said_on", kind: kDay, doc: "Day on which it was promised.", alias: []string{"date"}},
+		key{name: "response", kind: kTables, of: responseTable(), doc: "What the vendor said to it later; shown in every report.", alias: []string{"responses", "reply"}},
 	)}
 }
 

@@ -49,7 +49,7 @@ func (l Loader) load(path string, from files) (*Config, error) {
 	if len(r.roots) == 0 {
 		return nil, r.ps.err()
 	}
-	a := &assembly{Loader: l, reading: r, cfg: &Config{Path: path}}
+	a := &assembly{Loader: l, reading: r, cfg: &Config{Path: path, Responses: map[string][]Response{}}}
 	a.assemble()
 	if err := r.ps.err(); err != nil {
 		return nil, err
