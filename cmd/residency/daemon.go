@@ -16,7 +16,6 @@ import (
 	"residency/internal/config"
 	"residency/internal/heartbeat"
 	"residency/internal/ledger"
-	"residency/internal/metrics"
 	"residency/internal/report"
 	"residency/internal/residency"
 	"residency/internal/store"
@@ -39,6 +38,9 @@ type daemon struct {
 	signer *ledger.Signer
 	beat   heartbeat.Heartbeat
 	groups []group
+
+	judged time.Time         // up to when due instants were met before the start
+	tune   func(*watch.Loop) // for those who have another clock; may be nil
 
 	busy   sync.Mutex // held while something is looked at or judged
 	latest atomic.Pointer[residency.Run]
@@ -73,10 +75,33 @@ func (d *daemon) start(ctx context.Context) error {
 		}
 		return nil
 	}
-	if d.signer, err = d.e.signer(d.cfg, d.store, d.log); err != nil {
+	if d.signer, err = d.e.signer(d.cfg, d.store, d.log); err == nil {
+		err = d.resume(ctx)
+	}
+	if err != nil {
 		d.store.Close()
 		return failed(err)
 	}
+	return nil
+}
+
+// resume goes on where the run before left off: what it found is shown until
+// there is another, and what came due since is judged.
+func (d *daemon) resume(ctx context.Context) error {
+	last, err := d.store.LastRuns(ctx, 1)
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	// What was seen longer ago accuses nobody: then the next run tells.
+	if d.e.now().Sub(last[0].At) <= d.cfg.Schedule.Window {
+		d.judged = last[0].At
+	}
+	run, err := d.e.latest(ctx, d.cfg, d.store, nil)
+	if err != nil {
+		return err
+	}
+	d.latest.Store(&run)
+	d.pulse.ready.Store(true)
 	return nil
 }
 
@@ -154,14 +179,22 @@ func (d *daemon) run(ctx context.Context) error {
 			beside.Go(func() { d.sign(ctx) })
 		}
 	}
-	loop := watch.Loop{Now: d.e.now, Log: d.log, Do: d.once, Alive: d.alive}
+	return d.loop().Run(ctx)
+}
+
+// loop is what runs all that is due.
+func (d *daemon) loop() *watch.Loop {
+	l := &watch.Loop{Now: d.e.now, Log: d.log, Do: d.once, Alive: d.alive}
 	for _, g := range d.groups {
-		loop.Entries = append(loop.Entries, g.entry)
+		l.Entries = append(l.Entries, g.entry)
 	}
 	if d.store != nil {
-		loop.Served, loop.Instant, loop.Reassess = servedMemo{d.store}, d.nextDue, d.reassess
+		l.Served, l.Instant, l.Reassess, l.Judged = servedMemo{d.store}, d.nextDue, d.reassess, d.judged
 	}
-	return loop.Run(ctx)
+	if d.tune != nil {
+		d.tune(l)
+	}
+	return l
 }
 
 // alive says that the loop goes round.
@@ -265,113 +298,4 @@ func (d *daemon) reassess(ctx context.Context, at time.Time) {
 	run := engine.Reassess(ctx, at)
 	d.log.Info("judged again", "at", at.Format(time.RFC3339))
 	d.ended(ctx, run)
-}
-
-// nextDue returns the first instant after the given one at which how claims
-// stand, or who is told, changes by itself.
-func (d *daemon) nextDue(after time.Time) time.Time {
-	var first time.Time
-	note := func(t time.Time) {
-		if t.After(after) && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	for _, c := range d.house.claims {
-		note(c.Due)
-		note(c.From)
-	}
-	for _, w := range d.cfg.Waivers {
-		note(w.From)
-		note(w.Until)
-	}
-	return first
-}
-
-// servedMemo remembers in the store up to when each schedule was served.
-type servedMemo struct{ s *store.Store }
-
-const memoServed = "schedule/served"
-
-// Load returns what is remembered.
-func (m servedMemo) Load(ctx context.Context) (map[string]time.Time, error) {
-	at := map[string]time.Time{}
-	if _, err := m.s.Memo(ctx, memoServed, &at); err != nil {
-		return nil, err
-	}
-	return at, nil
-}
-
-// Save remembers that the entries were served up to the instant.
-func (m servedMemo) Save(ctx context.Context, entries []string, at time.Time) error {
-	all, err := m.Load(ctx)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		all[e] = at
-	}
-	return m.s.SetMemo(ctx, memoServed, all)
-}
-
-// figures is what the metrics show.
-func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
-	f := metrics.Figures{Now: d.e.now(), Run: residency.Run{Version: buildVersion()}}
-	for _, g := range d.groups {
-		first := g.entry.Schedule.Next(f.Now)
-		f.Schedule = max(f.Schedule, g.entry.Schedule.Next(first).Sub(first))
-	}
-	if run := d.latest.Load(); run != nil {
-		f.Run = *run
-		for _, r := range run.Rounds {
-			f.Cells = append(f.Cells, r.Cells...)
-		}
-		if !run.Partial {
-			f.LastSuccess = run.Finished
-		}
-	}
-	if d.store == nil {
-		return f, nil
-	}
-	return f, storeFigures(ctx, d.store, &f)
-}
-
-// storeFigures adds what only the store knows: runs of other processes, and
-// the outbox.
-func storeFigures(ctx context.Context, s *store.Store, f *metrics.Figures) error {
-	whole, ok, err := s.LastWhole(ctx)
-	if err != nil {
-		return err
-	}
-	if ok && whole.Finished.After(f.LastSuccess) {
-		f.LastSuccess = whole.Finished
-	}
-	for _, q := range []store.Post{{Waiting: true}, {Parked: true}} {
-		list, err := s.Deliveries(ctx, q)
-		if err != nil {
-			return err
-		}
-		f.Outbox.Waiting += len(list)
-		if q.Parked {
-			f.Outbox.Parked = len(list)
-		}
-		for _, del := range list {
-			if f.Outbox.Oldest.IsZero() || del.Fixed.Before(f.Outbox.Oldest) {
-				f.Outbox.Oldest = del.Fixed
-			}
-		}
-	}
-	return nil
-}
-
-// logger writes the log as the configuration has it.
-func (e *env) logger(cfg config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // the configuration was read, so it is right
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if cfg.JSON {
-		return slog.New(slog.NewJSONHandler(e.stderr, o))
-	}
-	return slog.New(slog.NewTextHandler(e.stderr, o))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"time"
 
 	"residency/internal/finding"
 	"residency/internal/policy"
@@ -13,6 +14,10 @@ import (
 	"residency/internal/store"
 	"residency/internal/watch"
 )
+
+// gathering is how long what a run found waits for what else it finds, so that
+// people get one message of it: a run saves what it learns in parts.
+const gathering = 10 * time.Second
 
 // remember lets the engine's runs be remembered: its verdicts look back over
 // the window, and what follows from them (findings, and what is to be told) is
@@ -23,7 +28,7 @@ func (h *house) remember(engine *watch.Engine, s *store.Store) {
 	for _, c := range h.claims {
 		claims[c.ID] = c
 	}
-	tracker := &finding.Tracker{Claims: claims}
+	tracker := &finding.Tracker{Claims: claims, Hold: gathering}
 	engine.Track = tracker.Track
 	engine.Conclude = func(run residency.Run, open []residency.Finding, told []residency.Told) residency.RunEnd {
 		state := finding.State{Run: run, Findings: open, Told: told, Endpoints: engine.Endpoints, Reasons: map[string]residency.Reason{}}

@@ -82,7 +82,13 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 	for {
 		d := &daemon{e: e, cfg: cfg, log: log, timeout: timeout, notify: notify, pulse: beat, manager: m}
 		if err := d.start(ctx); err != nil {
-			return err
+			old := current.Load()
+			if old == nil || old.cfg == cfg {
+				return err
+			}
+			log.Error("the new configuration cannot be used: the old one stays in use", "config", path, "sha256", cfg.SHA256, "in_use", old.cfg.SHA256, "error", err)
+			cfg = old.cfg
+			continue
 		}
 		first := current.Swap(d) == nil
 		if first && cfg.Web.Listen != "" {

@@ -57,9 +57,15 @@ type Loop struct {
 
 	// Instant returns the first instant after the given one at which something
 	// is to be judged again without looking, such as the due date of a claim;
-	// the zero time if there is none. Nil: none. Reassess does it.
+	// the zero time if there is none. Nil: none. Reassess does it. Judged is up
+	// to which instant that was done before the start, so that none is lost while
+	// the program is down; zero: up to the start.
 	Instant  func(after time.Time) time.Time
 	Reassess func(ctx context.Context, at time.Time)
+	Judged   time.Time
+
+	// Sleep waits, until ctx ends at most. Nil: by the timer of the machine.
+	Sleep func(ctx context.Context, d time.Duration)
 }
 
 // state is what a running loop knows.
@@ -72,7 +78,10 @@ type state struct {
 // Run runs until ctx ends. It then waits for a run under way, for Grace at
 // most, and returns nil. An error is that of Served at the start.
 func (l *Loop) Run(ctx context.Context) error {
-	s := state{served: map[string]time.Time{}, judged: l.Now(), missed: map[string]int{}}
+	s := state{served: map[string]time.Time{}, judged: l.Judged, missed: map[string]int{}}
+	if s.judged.IsZero() {
+		s.judged = l.Now()
+	}
 	if l.Served != nil {
 		var err error
 		if s.served, err = l.Served.Load(ctx); err != nil {
@@ -93,14 +102,23 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.Log.Info("next run", "at", next.Format(time.RFC3339))
 			told = next
 		}
-		timer := time.NewTimer(min(next.Sub(l.Now()), l.pause()))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		l.sleep(ctx, min(next.Sub(l.Now()), l.pause()))
 	}
 	return nil
+}
+
+// sleep waits, until ctx ends at most.
+func (l *Loop) sleep(ctx context.Context, d time.Duration) {
+	if l.Sleep != nil {
+		l.Sleep(ctx, d)
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 func (l *Loop) pause() time.Duration {

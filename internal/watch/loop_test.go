@@ -271,3 +271,30 @@ func TestLoopWhoseMemoryIsBroken(t *testing.T) {
 		t.Errorf("Run = %v, want %v", err, broken)
 	}
 }
+
+// TestLoopMeetsInstantsOfBefore: an instant that came while the program was down
+// is judged at the start, before the run that is due, and once.
+func TestLoopMeetsInstantsOfBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var order []string
+		l := loop(t, "@daily", func(context.Context) { order = append(order, "run") })
+		due := time.Now().Add(-2 * time.Hour)
+		l.Judged = due.Add(-time.Hour)
+		l.Instant = func(after time.Time) time.Time {
+			if after.Before(due) {
+				return due
+			}
+			return time.Time{}
+		}
+		l.Reassess = func(_ context.Context, at time.Time) { order = append(order, at.Sub(due).String()) }
+		if err := l.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(order, " "); got != "0s run" {
+			t.Errorf("order %q, want the instant, then the run", got)
+		}
+	})
+}
