@@ -208,6 +208,9 @@ func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys [
 	m, rep, err := v.Verify(ctx)
 	bar.done()
 	if err == nil {
+		err = sameMessages(files)
+	}
+	if err == nil {
 		fmt.Fprintf(e.stdout, "%s: runs %d to %d of %s, for %s\n", path, m.First, m.Last, m.Origin, residency.Plural(len(m.Endpoints), "endpoint"))
 	}
 	return e.sayVerified(path, rep, err, len(keys) > 0)
