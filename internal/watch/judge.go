@@ -193,6 +193,7 @@ func (p *pass) finish(j *judging, known bool, out *residency.Batch) {
 	if p.e.Track != nil {
 		head := p.run
 		head.Rounds = nil
+		j.rec.Relocated = j.relocated()
 		findings, alerts := p.e.Track(head, j.rec, *r)
 		out.Findings = append(out.Findings, findings...)
 		out.Alerts = append(out.Alerts, alerts...)
