@@ -193,7 +193,7 @@ func (e *env) verifyExported(ctx context.Context, dir string, f verifyFlags, key
 	if err != nil {
 		return failed(err)
 	}
-	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint())}
+	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint()), Workers: runtime.GOMAXPROCS(0)}
 	rep, err := v.Verify(ctx)
 	return e.sayVerified(dir, rep, err, len(keys) > 0)
 }

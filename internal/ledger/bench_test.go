@@ -83,7 +83,7 @@ func benchLog(b *testing.B, n int64) {
 	}
 	b.ReportMetric(float64(time.Since(start).Nanoseconds())/proofs, "ns/proof")
 	start = time.Now()
-	v := Verifier{Log: m, Kept: []residency.Checkpoint{cp}, Keys: []Public{key.Public()}}
+	v := Verifier{Workers: 2, Log: m, Kept: []residency.Checkpoint{cp}, Keys: []Public{key.Public()}}
 	if _, err := v.Verify(ctx); err != nil {
 		b.Fatal(err)
 	}
