@@ -115,6 +115,8 @@ var house = map[string]row{
 		what: "has others confirm, date and keep the checkpoints of the log; shares the doors of ledger, for the same notes",
 		doors: []string{"github.com/digitorus/pkcs7", "github.com/digitorus/timestamp", "github.com/transparency-dev/formats",
 			"golang.org/x/mod/sumdb"}},
+	"internal/pcap": {floor: worker, pure: true,
+		what: "writes DNS messages as a capture that Wireshark opens, and reads it again"},
 	"internal/report": {floor: worker,
 		what:  "the read side: text, JSON, CSV, HTML from a run, reports from a period",
 		doors: []string{"charm.land/lipgloss/v2"},

@@ -199,12 +199,30 @@ func (j *judge) sight(t ledger.Trial, h residency.Hash) (sightSeen, error) {
 // namedBy returns the hashes of the locations that a sight or a judgement
 // names.
 func namedBy(body []byte) ([]residency.Hash, error) {
+	where, err := placesNamed(body)
+	return slices.Collect(maps.Values(where)), err
+}
+
+// placesNamed returns which location each address has that a sight or a
+// judgement names; the zero hash where nothing was known.
+func placesNamed(body []byte) (map[netip.Addr]residency.Hash, error) {
 	var where map[netip.Addr]residency.Hash
 	var err error
-	if bytes.HasPrefix(body, []byte(`{"schema":"residency/judgement/`)) {
+	if bytes.HasPrefix(body, []byte(judgementStart)) {
 		_, where, err = residency.ParseJudgement(body, residency.Endpoint{})
 	} else {
 		_, where, err = residency.ParseSight(body)
 	}
-	return slices.Collect(maps.Values(where)), err
+	return where, err
+}
+
+// How bodies begin that name locations.
+const (
+	judgementStart = `{"schema":"residency/judgement/`
+	sightStart     = `{"schema":"residency/sight/`
+)
+
+// namesLocations reports whether a body is a sight or a judgement.
+func namesLocations(body []byte) bool {
+	return bytes.HasPrefix(body, []byte(judgementStart)) || bytes.HasPrefix(body, []byte(sightStart))
 }

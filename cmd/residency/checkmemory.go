@@ -55,8 +55,8 @@ type unopened struct {
 
 func (u unopened) Begin(context.Context, residency.Run) (int64, error) { return 0, u.err }
 
-// after does what follows a run: it tells, if that is wanted, and deletes what
-// has grown old. What fails is one error, and nothing of it is lost.
+// after does what follows a run: it tells, if that is wanted, deletes what has
+// grown old, and signs the evidence log. What fails is one error, and nothing of it is lost.
 func (m *checkMemory) after(ctx context.Context, run residency.Run, notify bool) error {
 	if m.store == nil {
 		if notify {
@@ -70,7 +70,7 @@ func (m *checkMemory) after(ctx context.Context, run residency.Run, notify bool)
 		errs = append(errs, err)
 	}
 	_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, m.e.signRun(ctx, m.house.cfg, m.store))...)
 }
 
 // close closes the store.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"residency/internal/lab"
@@ -22,14 +24,33 @@ type halfYearLived struct {
 	env  *env   // at the end of it
 }
 
+// livedFiles are the files of a half year, and its world at the end.
+type livedFiles struct {
+	files fstest.MapFS
+	env   *env
+}
+
 // livedOnce plays the half year once for all the tests that read it.
-var livedOnce = sync.OnceValues(func() (*halfYearLived, error) {
+var livedOnce = sync.OnceValues(func() (*livedFiles, error) {
 	dir, err := os.MkdirTemp("", "residency-half-year-")
 	if err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(dir)
 	h := &halfYearLived{path: filepath.Join(dir, "config.toml")}
-	return h, h.live(context.Background())
+	if err := h.live(context.Background()); err != nil {
+		return nil, err
+	}
+	all := &livedFiles{files: fstest.MapFS{}, env: h.env}
+	from := os.DirFS(dir)
+	return all, fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(from, name)
+		all.files[name] = &fstest.MapFile{Data: data, Mode: 0o600}
+		return err
+	})
 })
 
 // lived returns a half year of its own, that a test may add to.
@@ -40,7 +61,7 @@ func lived(t *testing.T) *halfYearLived {
 		t.Fatal(err)
 	}
 	mine := t.TempDir()
-	if err := os.CopyFS(mine, os.DirFS(filepath.Dir(all.path))); err != nil {
+	if err := os.CopyFS(mine, all.files); err != nil {
 		t.Fatal(err)
 	}
 	return &halfYearLived{path: filepath.Join(mine, "config.toml"), env: all.env}

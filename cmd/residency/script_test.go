@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,10 @@ import (
 // still at a fixed moment, so that no test turns stale by itself, and it has no
 // network but loopback.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"residency": func() { os.Exit(scripted()) }})
+	testscript.Main(m, map[string]func(){
+		"residency":      func() { os.Exit(scripted()) },
+		"residency-live": func() { os.Exit(live()) }, // the same, by a clock that goes
+	})
 }
 
 // scriptClock is the time of the scripts: after the embedded data was made and
@@ -49,6 +53,26 @@ func scripted() int {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		now: func() time.Time { return scriptClock.Add(after) }, rand: bytes.NewReader(make([]byte, 1<<10)),
 		inTerminal: os.Getenv("SCRIPT_TERMINAL") != "",
+	}
+	return run(ctx, e, os.Args[1:])
+}
+
+// liveClock is the variable that says when the clock of live began to go, in
+// Unix nanoseconds, and what it showed, as SCRIPT_AFTER.
+const liveClock = "LIVE_CLOCK"
+
+// live is realMain by a clock that goes from the time of the scripts on.
+func live() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	began, err := strconv.ParseInt(os.Getenv(liveClock), 10, 64)
+	if err != nil {
+		began = time.Now().UnixNano()
+	}
+	after, _ := time.ParseDuration(os.Getenv("SCRIPT_AFTER"))
+	e := &env{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, rand: rand.Reader,
+		now: func() time.Time { return scriptClock.Add(after + time.Since(time.Unix(0, began))) },
 	}
 	return run(ctx, e, os.Args[1:])
 }

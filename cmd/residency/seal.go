@@ -109,6 +109,19 @@ func (e *env) signer(cfg *config.Config, s *store.Store, log *slog.Logger) (*led
 	return signer, e.anchorLog(cfg, signer)
 }
 
+// signRun signs what a check added to the log, where the configuration names a
+// key. A log that is not what was signed before is an error, and not signed.
+func (e *env) signRun(ctx context.Context, cfg *config.Config, s *store.Store) error {
+	signer, err := e.signer(cfg, s, slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err == nil && signer != nil {
+		_, err = signer.Sign(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("sign evidence log: %w", err)
+	}
+	return nil
+}
+
 func (l *evidenceLog) acceptGap(ctx context.Context, e *env, by, reason string) error {
 	who, err := e.person(by)
 	if err != nil {

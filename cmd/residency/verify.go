@@ -193,7 +193,7 @@ func (e *env) verifyExported(ctx context.Context, dir string, f verifyFlags, key
 	if err != nil {
 		return failed(err)
 	}
-	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint())}
+	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint()), Workers: runtime.GOMAXPROCS(0)}
 	rep, err := v.Verify(ctx)
 	return e.sayVerified(dir, rep, err, len(keys) > 0)
 }
@@ -207,6 +207,9 @@ func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys [
 	}
 	m, rep, err := v.Verify(ctx)
 	bar.done()
+	if err == nil {
+		err = sameMessages(files)
+	}
 	if err == nil {
 		fmt.Fprintf(e.stdout, "%s: runs %d to %d of %s, for %s\n", path, m.First, m.Last, m.Origin, residency.Plural(len(m.Endpoints), "endpoint"))
 	}

@@ -154,12 +154,10 @@ func (s *step) settled(seen []residency.SeenAddress) bool {
 
 // shownBefore reports whether every address was shown before this run, and
 // none was outside the claim then: it was not a server that moved, but what is
-// known of it, or the claim.
+// known of it, or the claim. An address that was relocated was not outside at
+// first, also when it has been since, too seldom to be told.
 func (s *step) shownBefore(seen []residency.SeenAddress) bool {
 	shown := map[netip.Addr]bool{}
-	for _, a := range s.before.Shown {
-		shown[a] = true
-	}
 	for _, c := range s.before.Cells {
 		for _, a := range c.Addresses {
 			if c.Claim == s.cell.Claim && c.Market == s.cell.Market {
@@ -173,6 +171,9 @@ func (s *step) shownBefore(seen []residency.SeenAddress) bool {
 				shown[a.Address] = false
 			}
 		}
+	}
+	for _, a := range s.before.Relocated {
+		shown[a] = true
 	}
 	return len(seen) > 0 && !slices.ContainsFunc(seen, func(a residency.SeenAddress) bool { return !shown[a.Address] })
 }

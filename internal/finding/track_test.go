@@ -170,9 +170,11 @@ func TestTrackIntoOutside(t *testing.T) {
 		{"never seen", residency.Recollection{}, residency.EventOpened},
 		{"seen here, could not be told", residency.Recollection{Cells: []residency.Cell{judged(residency.SideUnknown, cc("IN"))}}, residency.EventReclassified},
 		{"seen by other users only", residency.Recollection{Cells: []residency.Cell{judged(residency.SideUnknown, cc("HK"))}}, residency.EventOpened},
-		{"shown in the window", residency.Recollection{Shown: []netip.Addr{cn.Address}}, residency.EventReclassified},
-		{"outside for other users already", residency.Recollection{Shown: []netip.Addr{cn.Address},
-			Cells: []residency.Cell{judged(residency.SideOutside, cc("HK"))}}, residency.EventOpened},
+		{"shown elsewhere in the window", residency.Recollection{Relocated: []netip.Addr{cn.Address}}, residency.EventReclassified},
+		{"shown elsewhere, then outside once", residency.Recollection{Relocated: []netip.Addr{cn.Address},
+			Cells: []residency.Cell{judged(residency.SideOutside, cc("IN"))}}, residency.EventReclassified},
+		{"outside for other users already", residency.Recollection{Cells: []residency.Cell{judged(residency.SideUnknown, cc("IN")),
+			judged(residency.SideOutside, cc("HK"))}}, residency.EventOpened},
 	}
 	for _, tt := range tests {
 		w := newWorld(t, promise("c", ""))

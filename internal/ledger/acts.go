@@ -109,7 +109,8 @@ func (a *acts) gap(cp residency.Checkpoint) *gapAct {
 	return nil
 }
 
-// logActs returns what leaves of the log say about its keys and gaps. It reads
+// logActs returns what leaves of the log say about its keys, its gaps and what
+// was deleted by policy. It reads
 // all of the leaves, and opens only the records of those.
 func logActs(ctx context.Context, log Log, from, to int64) (*acts, error) {
 	a := &acts{}
@@ -119,13 +120,13 @@ func logActs(ctx context.Context, log Log, from, to int64) (*acts, error) {
 			return nil, fmt.Errorf("read leaf %d: %w", index, err)
 		}
 		kind, isRecord := strings.CutPrefix(string(leaf[:min(len(leaf), 80)]), recordStart)
-		if isRecord && (strings.HasPrefix(kind, `"kind":"key"`) || strings.HasPrefix(kind, `"kind":"restored"`)) {
+		if isRecord && (strings.HasPrefix(kind, `"kind":"key"`) || strings.HasPrefix(kind, `"kind":"restored"`) || strings.HasPrefix(kind, `"kind":"pruned"`)) {
 			e, err := ParseLeaf(leaf)
 			if err == nil {
 				err = a.note(index, e)
 			}
 			if err != nil {
-				return nil, tampered(index, "the record of a key or a gap", err, "leaf")
+				return nil, tampered(index, "a record about the log", err, "leaf")
 			}
 		}
 		index++

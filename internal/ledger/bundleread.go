@@ -89,6 +89,9 @@ func (b *opened) readManifest() error {
 	if len(m.Files) > maxBundleFiles || m.Context < 1 || m.Context > m.First || m.First > m.Last || !ascending(m.Endpoints) {
 		return tampered(-1, nil, nil, "manifest.json: its runs, endpoints or files cannot be")
 	}
+	if n := len(m.Earlier); n > 0 && (m.Earlier[0] < 1 || m.Earlier[n-1] >= m.Context || !slices.IsSorted(m.Earlier)) {
+		return tampered(-1, nil, nil, "manifest.json: its earlier runs cannot be")
+	}
 	for i, f := range m.Files {
 		if i > 0 && m.Files[i-1].Name >= f.Name || f.Name == "manifest.json" || !fs.ValidPath(f.Name) {
 			return tampered(-1, "each file once, in order", f.Name, "manifest.json")
@@ -187,6 +190,10 @@ func (b *opened) readLeaves() error {
 		if err != nil {
 			return tampered(n, "a run or a record", err, "leaf")
 		}
+		if e.Run != nil && slices.Contains(b.manifest.Earlier, e.Run.Seq) && b.runs[e.Run.Seq].run == nil {
+			b.leaves[n], b.runs[e.Run.Seq] = leaf, job{n, leaf, e.Run}
+			continue
+		}
 		if err := w.sequence(n, e.Run); err != nil {
 			return err
 		}
@@ -200,6 +207,11 @@ func (b *opened) readLeaves() error {
 	}
 	if w.last != b.manifest.Last {
 		return tampered(-1, fmt.Sprintf("runs up to %d", b.manifest.Last), fmt.Sprintf("up to %d", w.last), "a run is not in the bundle")
+	}
+	for _, seq := range b.manifest.Earlier {
+		if b.runs[seq].run == nil {
+			return tampered(-1, fmt.Sprintf("run %d", seq), "none", "an earlier run is not in the bundle")
+		}
 	}
 	b.rep.Runs, b.rep.Records = b.known.runs, b.known.records
 	from, to := b.runs[b.manifest.Context].index, b.runs[b.manifest.Last].index

@@ -17,6 +17,12 @@ func (b *opened) judgeRuns(ctx context.Context) error {
 	bodies := bundleRuns{b}
 	again := newRejudge(&Verifier{Runs: bodies, Judge: b.v.Judge, Rules: b.v.Rules, Workers: b.v.Workers}, &b.known)
 	again.from = b.manifest.First
+	if b.manifest.Context > 1 && b.known.wasPruned(b.manifest.Context-1) {
+		again.gap = b.runs[b.manifest.Context].run.At.Time // what came before is gone, by policy
+	}
+	if err := b.earlier(ctx, again); err != nil {
+		return err
+	}
 	for j := range b.ordered() {
 		rounds, err := b.rounds(j)
 		if err != nil {
@@ -35,6 +41,28 @@ func (b *opened) judgeRuns(ctx context.Context) error {
 		}
 	}
 	b.rep.Bodies, b.rep.Judged, b.rep.NotJudged = again.bodies.Load(), again.judged.Load(), again.notJudged.Load()
+	return nil
+}
+
+// earlier holds the rounds of the runs before the context, and their bodies, to
+// what was sealed. They are there for their packets and not judged again.
+func (b *opened) earlier(ctx context.Context, again *rejudge) error {
+	for _, seq := range b.manifest.Earlier {
+		j := b.runs[seq]
+		rounds, err := b.rounds(j)
+		if err != nil {
+			return err
+		}
+		if _, err := b.claims(ctx, j); err != nil {
+			return err
+		}
+		b.rep.Rounds += int64(len(rounds))
+		for _, r := range rounds {
+			if err := again.verifyBodies(ctx, j.index, seq, r); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

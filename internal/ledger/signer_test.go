@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,17 +279,44 @@ func TestRotateCutShort(t *testing.T) {
 	}
 }
 
+// shared is a memory that two goroutines take turns with: one adds, the other
+// signs, from Size to SaveCheckpoint.
+type shared struct {
+	*memory
+	turn sync.Mutex
+}
+
+func (s *shared) Size(ctx context.Context) (int64, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return s.memory.Size(ctx)
+}
+
+func (s *shared) SaveCheckpoint(ctx context.Context, cp residency.Checkpoint) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return s.memory.SaveCheckpoint(ctx, cp)
+}
+
+func (s *shared) note(t *testing.T, n int) {
+	t.Helper()
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.memory.note(t, n)
+}
+
 // TestSignerRun has the loop sign what comes, at once when it is woken, and
 // outlive what fails in between.
 func TestSignerRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		m, key := newMemory(), testKey(t, 1)
+		m, key := &shared{memory: newMemory()}, testKey(t, 1)
 		m.note(t, 1)
 		wake := make(chan struct{})
 		var published []int64
 		s := m.signer(key)
+		s.Log, s.Book = m, m
 		s.Wake, s.Now = wake, time.Now
 		s.Anchors = []Anchor{func(context.Context, residency.Checkpoint, Growth) (residency.Checkpoint, error) {
 			return residency.Checkpoint{}, errors.New("nobody answers")

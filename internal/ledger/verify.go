@@ -166,35 +166,18 @@ func (t TreeState) String() string { return fmt.Sprintf("%d leaves under %s", t.
 // checkpoint is also shown to be consistent with all others.
 func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) (*acts, error) {
 	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size, dated: datedOnly(cps)}
-	buf := []byte(nil)
-	for leaf, err := range v.Log.Leaves(ctx, 0, rep.Size) {
+	for from := int64(0); from < rep.Size; from += portion {
+		list, err := v.readPortion(ctx, from, min(from+portion, rep.Size))
 		if err != nil {
-			return nil, fmt.Errorf("read leaf %d: %w", w.tree.n, err)
-		}
-		index := w.tree.n
-		if index >= rep.Size {
-			break
-		}
-		e, err := ParseLeaf(leaf)
-		if err == nil {
-			err = w.known.note(index, e)
-		}
-		if err != nil && w.bad == nil {
-			w.bad = tampered(index, "a run or a record", err, "leaf")
-		}
-		if err := w.sequence(index, e.Run); err != nil && w.bad == nil {
-			w.bad = err
-		}
-		if err := w.date(index, e.Run); err != nil && w.bad == nil {
-			w.bad = err
-		}
-		var h tlog.Hash
-		h, buf = leafHash(leaf, buf)
-		if err := w.step(ctx, h); err != nil {
 			return nil, err
 		}
-		if v.Progress != nil && index%1024 == 0 {
-			v.Progress(index, rep.Size)
+		for i := range list {
+			if err := w.leaf(ctx, &list[i]); err != nil {
+				return nil, err
+			}
+		}
+		if v.Progress != nil {
+			v.Progress(from, rep.Size)
 		}
 	}
 	if w.tree.n < rep.Size {
@@ -202,6 +185,50 @@ func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) 
 	}
 	rep.Root, rep.Runs, rep.Records = w.tree.root(), w.known.runs, w.known.records
 	return w.known, w.end(ctx)
+}
+
+// parsed is a leaf that was read.
+type parsed struct {
+	data  []byte
+	hash  tlog.Hash
+	entry Entry
+	err   error
+}
+
+// readPortion reads some leaves, and parses and hashes them side by side: that
+// is most of the work of a walk.
+func (v *Verifier) readPortion(ctx context.Context, from, to int64) ([]parsed, error) {
+	list := make([]parsed, 0, to-from)
+	for leaf, err := range v.Log.Leaves(ctx, from, to) {
+		if err != nil {
+			return nil, fmt.Errorf("read leaf %d: %w", from+int64(len(list)), err)
+		}
+		list = append(list, parsed{data: slices.Clone(leaf)})
+	}
+	err := spread(ctx, v.Workers, len(list), func(i int) error {
+		list[i].entry, list[i].err = ParseLeaf(list[i].data)
+		list[i].hash, _ = leafHash(list[i].data, nil)
+		return nil
+	})
+	return list, err
+}
+
+// leaf takes in the next leaf.
+func (w *walker) leaf(ctx context.Context, p *parsed) error {
+	index := w.tree.n
+	err := p.err
+	if err == nil {
+		err = w.known.note(index, p.entry)
+	}
+	if err != nil && w.bad == nil {
+		w.bad = tampered(index, "a run or a record", err, "leaf")
+	}
+	for _, check := range []func(int64, *RunEntry) error{w.sequence, w.date} {
+		if err := check(index, p.entry.Run); err != nil && w.bad == nil {
+			w.bad = err
+		}
+	}
+	return w.step(ctx, p.hash)
 }
 
 // walker is the state of one walk over the log.

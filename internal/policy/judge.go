@@ -60,12 +60,13 @@ func Judge(c residency.Claim, f Facts) residency.Cell {
 // placeAll judges every address of the looks, sorted.
 func placeAll(c residency.Claim, f Facts, s *sight) []residency.JudgedAddress {
 	list := make([]residency.JudgedAddress, 0, len(s.shown))
-	for addr, seen := range s.shown {
+	for _, seen := range s.shown {
+		addr := seen.address
 		loc := s.location(addr)
 		p := Place(c, f.Endpoint.Role, f.Market.Code, loc)
 		a := residency.JudgedAddress{
 			Address: addr, Side: p.Side, Grade: p.Grade, Reasons: p.Reasons,
-			Counts: p.Counts, Tailoring: seen.tailoring, Resolvers: sortedKeys(seen.resolvers),
+			Counts: p.Counts, Tailoring: seen.tailoring, Resolvers: slices.Sorted(slices.Values(seen.resolvers)),
 		}
 		seen.suspected = p.Suspected
 		if p.Side == residency.SideUnknown && loc.Veto == "" && residency.Distrusted(f.Surveys, addr) {
@@ -90,7 +91,7 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 	var outside, inside, unclear []residency.JudgedAddress
 	for _, a := range cell.Addresses {
 		switch {
-		case !s.shown[a.Address].ofMarket:
+		case !s.of(a.Address).ofMarket:
 		case !a.Counts:
 			cell.NotCounted++
 			cell.Reasons = append(cell.Reasons, a.Reasons...)
@@ -100,7 +101,7 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 			inside = append(inside, a)
 		default:
 			unclear = append(unclear, a)
-			cell.Suspected = cell.Suspected.Union(s.shown[a.Address].suspected)
+			cell.Suspected = cell.Suspected.Union(s.of(a.Address).suspected)
 		}
 	}
 	if judgeOutside(cell, c, t, s, outside) || judgeHeld(cell, s) {
@@ -136,7 +137,7 @@ func judgeOutside(cell *residency.Cell, c residency.Claim, t terms, s *sight, ou
 	witnesses := s.witnesses(outside)
 	var enough []residency.JudgedAddress
 	for _, a := range outside {
-		if !s.shown[a.Address].tailored && witnesses < 2 {
+		if !s.of(a.Address).tailored && witnesses < 2 {
 			a.Grade = min(a.Grade, residency.Asserted)
 		}
 		if a.Grade >= t.floor {
@@ -183,7 +184,7 @@ func judgeInside(cell *residency.Cell, t terms, s *sight, inside []residency.Jud
 	alone := false
 	for _, a := range inside {
 		cell.Grade = min(cell.Grade, a.Grade)
-		alone = alone || !s.shown[a.Address].tailored && witnesses < 2
+		alone = alone || !s.of(a.Address).tailored && witnesses < 2
 	}
 	if alone || s.thin() {
 		cell.Grade = min(cell.Grade, residency.Asserted)

@@ -17,20 +17,35 @@ type need struct {
 // shown is what the looks of one cell, in this run and in the window before it,
 // say about one address.
 type shown struct {
+	address   netip.Addr
 	tailoring residency.Tailoring // the strongest look that showed it
-	resolvers map[string]bool     // all that showed it
+	resolvers names               // all that showed it
 	ofMarket  bool                // at least one look was about the market
 	tailored  bool                // at least one such look was specific, global or from a resolver that stands there
-	witnesses map[string]bool     // whose looks about the market showed it, by operator
+	witnesses names               // whose looks about the market showed it, by operator
 	suspected residency.Countries
 	now       bool  // a look of this run about the market showed it
 	past      []int // indexes of those of Facts.Past with such a look, rising
 }
 
-// meeting is how a need was met.
+// meeting is a need and how it was met.
 type meeting struct {
+	need
+	met       bool
 	tailored  bool
-	witnesses map[string]bool // whose looks met it, by operator
+	witnesses names // whose looks met it, by operator
+
+	heard bool      // it was met, or the name was said not to exist
+	at    time.Time // when last
+}
+
+// names is a set of a few names: a handful of resolvers.
+type names []string
+
+func (n *names) add(name string) {
+	if !slices.Contains(*n, name) {
+		*n = append(*n, name)
+	}
 }
 
 // thisRun stands for the run under way where others are indexes of Facts.Past.
@@ -40,26 +55,29 @@ const thisRun = -1
 type sight struct {
 	facts    Facts
 	coverage residency.Coverage
-	shown    map[netip.Addr]*shown
-	needs    map[need]*meeting  // nil value: not met
-	heard    map[need]time.Time // when a need was last met, or the name last said not to exist
-	nxdomain int                // looks of this run
+	shown    []*shown           // in the order in which they were found
+	places   map[netip.Addr]int // of shown; nil while there are few
+	needs    []meeting
+	nxdomain int // looks of this run
 }
+
+// few is up to how many addresses going through them is faster than a map.
+const few = 16
 
 // survey summarises the looks of f.
 func survey(f Facts) *sight {
-	s := &sight{facts: f, shown: map[netip.Addr]*shown{}, needs: map[need]*meeting{}, heard: map[need]time.Time{}}
+	s := &sight{facts: f, needs: make([]meeting, 0, len(f.Types)*max(1, len(f.Market.Subnets)))}
 	for _, typ := range f.Types {
 		if len(f.Market.Subnets) == 0 {
-			s.needs[need{typ: typ}] = nil
+			s.want(need{typ: typ})
 		}
 		for _, sub := range f.Market.Subnets {
-			s.needs[need{sub.Prefix, typ}] = nil
+			s.want(need{sub.Prefix, typ})
 		}
 	}
 	if a := f.Endpoint.Address; a.IsValid() {
 		// An endpoint that is an address: every user is sent to it.
-		s.shown[a] = &shown{tailoring: residency.TailoringGlobal, ofMarket: true, tailored: true, now: true}
+		*s.show(a) = shown{address: a, tailoring: residency.TailoringGlobal, ofMarket: true, tailored: true, now: true}
 	}
 	for i := range f.Past {
 		for j := range f.Past[i].Looks {
@@ -71,12 +89,64 @@ func survey(f Facts) *sight {
 		s.add(&f.Looks[i], thisRun, f.At)
 	}
 	s.coverage.Needs = len(s.needs)
-	for _, m := range s.needs {
-		if m != nil {
+	for i := range s.needs {
+		if s.needs[i].met {
 			s.coverage.Met++
 		}
 	}
 	return s
+}
+
+// want adds a need, once.
+func (s *sight) want(n need) {
+	if s.need(n) == nil {
+		s.needs = append(s.needs, meeting{need: n})
+	}
+}
+
+// need finds a need; nil where nobody has it.
+func (s *sight) need(n need) *meeting {
+	for i := range s.needs {
+		if s.needs[i].need == n {
+			return &s.needs[i]
+		}
+	}
+	return nil
+}
+
+// of returns what the looks say about an address; nil where none showed it.
+func (s *sight) of(addr netip.Addr) *shown {
+	if s.places != nil {
+		if i, ok := s.places[addr]; ok {
+			return s.shown[i]
+		}
+		return nil
+	}
+	for _, sh := range s.shown {
+		if sh.address == addr {
+			return sh
+		}
+	}
+	return nil
+}
+
+// show is of, for an address that some look shows.
+func (s *sight) show(addr netip.Addr) *shown {
+	if sh := s.of(addr); sh != nil {
+		return sh
+	}
+	sh := &shown{address: addr}
+	s.shown = append(s.shown, sh)
+	switch n := len(s.shown); {
+	case s.places != nil:
+		s.places[addr] = n - 1
+	case n > few:
+		s.places = make(map[netip.Addr]int, 2*n)
+		for i, known := range s.shown {
+			s.places[known.address] = i
+		}
+	}
+	return sh
 }
 
 // count takes a look of this run into the coverage.
@@ -96,32 +166,27 @@ func (s *sight) count(o *residency.Observation) {
 // add takes one look into the summary: of this run, or of one of Facts.Past.
 func (s *sight) add(o *residency.Observation, run int, at time.Time) {
 	ofMarket, strong := o.OfMarket(), isTailored(o)
-	k := need{o.Subnet.Prefix, o.Type}
-	if m, wanted := s.needs[k]; wanted {
-		if before, ok := s.heard[k]; (o.Meets() || o.Failure == residency.FailNXDomain) && (!ok || at.After(before)) {
-			s.heard[k] = at
-		}
-		if o.Meets() {
-			if m == nil {
-				m = &meeting{witnesses: map[string]bool{}}
-				s.needs[k] = m
+	if m := s.need(need{o.Subnet.Prefix, o.Type}); m != nil {
+		meets := o.Meets()
+		if meets || o.Failure == residency.FailNXDomain {
+			if !m.heard || at.After(m.at) {
+				m.heard, m.at = true, at
 			}
+		}
+		if meets {
+			m.met = true
 			m.tailored = m.tailored || strong
-			m.witnesses[o.Witness()] = true
+			m.witnesses.add(o.Witness())
 		}
 	}
 	for i := range o.Addresses {
-		sh := s.shown[o.Addresses[i].Address]
-		if sh == nil {
-			sh = &shown{resolvers: map[string]bool{}, witnesses: map[string]bool{}}
-			s.shown[o.Addresses[i].Address] = sh
-		}
+		sh := s.show(o.Addresses[i].Address)
 		sh.tailoring = max(sh.tailoring, o.Tailoring)
-		sh.resolvers[o.Resolver] = true
+		sh.resolvers.add(o.Resolver)
 		if ofMarket { // a look that failed half way still showed it
 			sh.ofMarket = true
 			sh.tailored = sh.tailored || strong
-			sh.witnesses[o.Witness()] = true
+			sh.witnesses.add(o.Witness())
 			sh.seen(run)
 		}
 	}
@@ -171,8 +236,9 @@ func (s *sight) location(addr netip.Addr) residency.Location {
 // the looks were not about the market.
 func (s *sight) unmet() []residency.Reason {
 	var why []residency.Reason
-	for k, m := range s.needs {
-		if m != nil {
+	for n := range s.needs {
+		k := &s.needs[n]
+		if k.met {
 			continue
 		}
 		asked := false
@@ -276,10 +342,10 @@ func hear(looks []residency.Observation, answered map[spoke]bool, met map[string
 // witnesses counts the operators whose looks about the market showed one of
 // the addresses. One that answered without an address is on no side.
 func (s *sight) witnesses(list []residency.JudgedAddress) int {
-	seen := map[string]bool{}
+	var seen names
 	for _, a := range list {
-		for w := range s.shown[a.Address].witnesses {
-			seen[w] = true
+		for _, w := range s.of(a.Address).witnesses {
+			seen.add(w)
 		}
 	}
 	return len(seen)
@@ -289,8 +355,8 @@ func (s *sight) witnesses(list []residency.JudgedAddress) int {
 // at it, if only by the word that the name does not exist. Otherwise the name
 // may be there and nobody said so.
 func (s *sight) heardSince(from time.Time) bool {
-	for k := range s.needs {
-		if at, ok := s.heard[k]; !ok || at.Before(from) {
+	for i := range s.needs {
+		if m := &s.needs[i]; !m.heard || m.at.Before(from) {
 			return false
 		}
 	}
@@ -300,8 +366,8 @@ func (s *sight) heardSince(from time.Time) bool {
 // thin reports whether some need rests on one operator's answer alone, and
 // that answer may depend on who asks.
 func (s *sight) thin() bool {
-	for _, m := range s.needs {
-		if m != nil && !m.tailored && len(m.witnesses) < 2 {
+	for i := range s.needs {
+		if m := &s.needs[i]; m.met && !m.tailored && len(m.witnesses) < 2 {
 			return true
 		}
 	}

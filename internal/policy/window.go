@@ -111,8 +111,8 @@ func (s *sight) runs(outside []residency.JudgedAddress, g residency.Grade) int {
 		if a.Grade < g {
 			continue
 		}
-		now = now || s.shown[a.Address].now
-		for _, i := range s.shown[a.Address].past {
+		now = now || s.of(a.Address).now
+		for _, i := range s.of(a.Address).past {
 			if !counted[i] {
 				counted[i] = true
 				n += s.facts.Past[i].Runs
@@ -172,7 +172,7 @@ func (s *sight) released(cell residency.Cell) bool {
 		i, found := slices.BinarySearchFunc(cell.Addresses, b, func(a residency.JudgedAddress, x netip.Addr) int {
 			return a.Address.Compare(x)
 		})
-		if !found || !s.shown[b].now || cell.Addresses[i].Counts && cell.Addresses[i].Side != residency.SideInside {
+		if !found || !s.of(b).now || cell.Addresses[i].Counts && cell.Addresses[i].Side != residency.SideInside {
 			return false
 		}
 	}
@@ -214,7 +214,7 @@ func judgeHeld(cell *residency.Cell, s *sight) bool {
 	cell.Reasons, cell.Suspected, cell.Confirm = nil, residency.Countries{}, residency.Confirmation{}
 	cell.LastOutside, cell.ClearFrom = last, from
 	for _, a := range before.Addresses {
-		if _, known := s.shown[a.Address]; a.Side != residency.SideOutside || !a.Counts || known {
+		if a.Side != residency.SideOutside || !a.Counts || s.of(a.Address) != nil {
 			continue
 		}
 		cell.Addresses = append(cell.Addresses, a)
@@ -240,7 +240,7 @@ func judgeHeld(cell *residency.Cell, s *sight) bool {
 // that are always that far apart are how often somebody looks.
 func (s *sight) unseenSince(outside []residency.JudgedAddress) (last, from time.Time) {
 	for _, a := range outside {
-		sh := s.shown[a.Address]
+		sh := s.of(a.Address)
 		if sh.now {
 			return time.Time{}, time.Time{}
 		}

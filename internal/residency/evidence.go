@@ -19,7 +19,7 @@ type Checkpoint struct {
 	At   time.Time // when it was signed, by our own clock
 	Note []byte    // the C2SP signed note: origin, size, root and all signatures
 
-	// Stamp is a time stamp token (RFC 3161) over the SHA-256 of the note's
-	// text and first signature; nil when nobody was asked for one.
+	// Stamp is the response of a time stamp authority (RFC 3161) over the SHA-256
+	// of Note; nil when none was asked.
 	Stamp []byte
 }

@@ -136,6 +136,19 @@ func ParseLocation(data []byte, addr netip.Addr) (Location, error) {
 type Keeper struct {
 	scratch []byte
 	hashes  map[netip.Addr]keptLocation
+
+	sight, judgement, packets roomy
+}
+
+// roomy makes buffers as large as those of its kind have lately become, so that
+// they need not grow.
+type roomy int
+
+func (r *roomy) buffer() []byte { return make([]byte, 0, int(*r)+int(*r)/8) }
+
+func (r *roomy) made(b []byte) []byte {
+	*r = roomy(max(len(b), int(*r)-int(*r)/16))
+	return b
 }
 
 // keptLocation is the hash of an address's location, and the body it is of.
@@ -160,7 +173,7 @@ func (k *Keeper) See(r *Round) (KeptRound, map[netip.Addr]Hash) {
 	where := make(map[netip.Addr]Hash, len(r.Locations))
 	kept := KeptRound{Endpoint: r.Endpoint, Locations: make(map[Hash][]byte, len(r.Locations))}
 	k.locate(&kept, where, r)
-	kept.Sight = r.AppendSight(nil, where)
+	kept.Sight = k.sight.made(r.AppendSight(k.sight.buffer(), where))
 	return kept, where
 }
 
@@ -169,8 +182,8 @@ func (k *Keeper) See(r *Round) (KeptRound, map[netip.Addr]Hash) {
 // packets.
 func (k *Keeper) Judged(kept *KeptRound, where map[netip.Addr]Hash, r *Round) {
 	k.locate(kept, where, r)
-	kept.Judgement = r.AppendJudgement(nil, where)
-	kept.Packets = r.AppendPackets(nil)
+	kept.Judgement = k.judgement.made(r.AppendJudgement(k.judgement.buffer(), where))
+	kept.Packets = k.packets.made(r.AppendPackets(k.packets.buffer()))
 	for _, c := range r.Cells {
 		if !c.Plain() {
 			kept.Cells = append(kept.Cells, c)

@@ -105,9 +105,10 @@ type Recollection struct {
 	// keeps its history.
 	Findings []Finding
 
-	// Shown are the addresses that the runs of the window showed, in any
-	// market. A memory leaves it empty; who opens the sights fills it in.
-	Shown []netip.Addr
+	// Relocated are the addresses that earlier runs of the window showed too,
+	// when they were said to be elsewhere. A memory leaves it empty; who opens
+	// the sights fills it in.
+	Relocated []netip.Addr
 }
 
 // Batch is what one transaction remembers of a run: some rounds, and all that

@@ -63,7 +63,11 @@ func (s *Store) insertRun(w *writer, r *openRun, run residency.Run) error {
 	if _, err := w.get([]any{&r.nextID}, "SELECT coalesce(max(id), 0) + 1 FROM endpoints"); err != nil {
 		return err
 	}
-	run.Seq, run.Claims = r.seq, nil
+	run.Seq = r.seq
+	run.Claims = slices.Clone(run.Claims)
+	for i, c := range run.Claims {
+		run.Claims[i] = residency.ClaimStanding{Claim: c.Claim} // how they stand is not known before the end
+	}
 	timing, h, err := s.keepHeader(w, run)
 	if err != nil {
 		return err
@@ -103,6 +107,9 @@ func (s *Store) End(ctx context.Context, seq int64, end residency.RunEnd) error 
 		if err := s.saveSubjects(w, end.Told); err != nil {
 			return err
 		}
+		if err := s.saveClaims(w, end.Run); err != nil {
+			return err
+		}
 		return s.closeRun(w, end.Run, r.seals)
 	})
 	if err != nil {
@@ -127,9 +134,6 @@ func (s *Store) closeRun(w *writer, run residency.Run, seals []residency.RoundSe
 	}
 	timing, h, err := s.keepHeader(w, run)
 	if err != nil {
-		return err
-	}
-	if err := s.saveClaims(w, run); err != nil {
 		return err
 	}
 	var leaf any
@@ -207,7 +211,8 @@ func (s *Store) recover(ctx context.Context) error {
 	return nil
 }
 
-// recoverRun ends one run as partial, with the batches that were saved.
+// recoverRun ends one run as partial, with the batches that were saved. How
+// claims stand was not worked out in it, so what is known of them stays.
 func (s *Store) recoverRun(ctx context.Context, h header) error {
 	if err := s.fill(ctx, &h); err != nil {
 		return err

@@ -91,7 +91,9 @@ func (p *pass) observeAll(ctx context.Context, out chan<- *batch) {
 			p.left = p.due[from:]
 			return
 		}
-		b := &batch{places: p.due[from:min(from+size, len(p.due))], looks: map[name][]residency.Observation{}}
+		b := &batch{places: p.due[from:min(from+size, len(p.due))]}
+		b.looks = make(map[name][]residency.Observation, len(b.places))
+		b.questions = make([]residency.Question, 0, p.scope.count(b.places))
 		for _, i := range b.places {
 			b.questions = slices.AppendSeq(b.questions, p.scope.each(&p.e.Endpoints[i]))
 		}
@@ -112,7 +114,11 @@ func (p *pass) observe(ctx context.Context, b *batch) {
 	var resolver string
 	p.e.Observer.Observe(ctx, b.questions, func(o residency.Observation) {
 		key := nameOf(&o.Endpoint)
-		b.looks[key] = append(b.looks[key], o)
+		looks, known := b.looks[key]
+		if !known {
+			looks = make([]residency.Observation, 0, p.scope.looks(&o.Endpoint, p.run.Resolvers))
+		}
+		b.looks[key] = append(looks, o)
 		if o.Resolver == resolver && o.Question == last {
 			return // another server of the same look
 		}
@@ -141,27 +147,32 @@ func degraded(list []residency.ResolverStatus) []string {
 	return names
 }
 
-// inOrder returns the looks of an endpoint as people read them. What is sorted
-// is their places: a look is large to move about.
+// inOrder puts the looks of an endpoint into the order in which people read
+// them. What is sorted is their places, as a look is large to move about; then
+// each is moved once.
 func inOrder(looks []residency.Observation) []residency.Observation {
-	order := make([]int, len(looks))
-	for i := range order {
-		order[i] = i
+	from := make([]int, len(looks))
+	for i := range from {
+		from[i] = i
 	}
-	slices.SortFunc(order, func(i, j int) int {
+	slices.SortFunc(from, func(i, j int) int {
 		if c := compareLooks(&looks[i], &looks[j]); c != 0 {
 			return c
 		}
 		return i - j
 	})
-	if slices.IsSorted(order) {
-		return looks
+	for i := range from {
+		if from[i] == i {
+			continue
+		}
+		first, to := looks[i], i
+		for from[to] != i { // round the circle that begins here
+			looks[to] = looks[from[to]]
+			to, from[to] = from[to], to
+		}
+		looks[to], from[to] = first, to
 	}
-	sorted := make([]residency.Observation, len(looks))
-	for i, from := range order {
-		sorted[i] = looks[from]
-	}
-	return sorted
+	return looks
 }
 
 func compareLooks(a, b *residency.Observation) int {

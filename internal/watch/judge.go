@@ -86,6 +86,11 @@ func (p *pass) round(e *residency.Endpoint, b *batch) *judging {
 func (p *pass) cells(j *judging, b *batch, known bool) {
 	r := &j.round
 	drawn := b.drawnOf(&r.Endpoint, r.Observations)
+	n := 0
+	for _, c := range p.scope.of(&r.Endpoint) {
+		n += len(c.claims)
+	}
+	r.Cells = make([]residency.Cell, 0, n)
 	for _, c := range p.scope.of(&r.Endpoint) {
 		market := *c.market
 		f := policy.Facts{
@@ -193,6 +198,7 @@ func (p *pass) finish(j *judging, known bool, out *residency.Batch) {
 	if p.e.Track != nil {
 		head := p.run
 		head.Rounds = nil
+		j.rec.Relocated = j.relocated()
 		findings, alerts := p.e.Track(head, j.rec, *r)
 		out.Findings = append(out.Findings, findings...)
 		out.Alerts = append(out.Alerts, alerts...)

@@ -12,7 +12,7 @@ import (
 // disk, or nothing and returns an error; none tries again by itself.
 type Memory interface {
 	// Begin opens a run and returns its number, one more than that of the last
-	// run. It waits for a run of another process to end, until ctx ends; a run
+	// run. The run has the claims that it judges, with no standing yet. It waits for a run of another process to end, until ctx ends; a run
 	// whose process is gone is ended as partial first.
 	Begin(ctx context.Context, run residency.Run) (seq int64, err error)
 

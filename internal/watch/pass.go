@@ -77,7 +77,11 @@ func (e *Engine) begin(ctx context.Context, at time.Time, reassessed bool) *pass
 func (p *pass) open(ctx context.Context) {
 	p.run.Window = p.e.Window
 	p.since = p.run.At.Add(-p.e.Window)
-	seq, err := p.e.Memory.Begin(ctx, p.run)
+	begun := p.run
+	for _, c := range p.e.Claims { // what is judged, should the run never end
+		begun.Claims = append(begun.Claims, residency.ClaimStanding{Claim: c})
+	}
+	seq, err := p.e.Memory.Begin(ctx, begun)
 	if err != nil {
 		p.run.Window = 0
 		p.fail(&p.unread, "nothing of earlier runs is known, and this one is not remembered", err)

@@ -80,6 +80,19 @@ func (s *scope) questions(endpoints []residency.Endpoint) []residency.Question {
 	return list
 }
 
+// count returns how many questions there are about endpoints, by their places.
+func (s *scope) count(places []int) int {
+	n := 0
+	for _, i := range places {
+		e := &s.engine.Endpoints[i]
+		types := len(e.Types(s.engine.types()))
+		for _, c := range s.of(e) {
+			n += types * len(subnets(c.market))
+		}
+	}
+	return n
+}
+
 // probe picks the question that tests the resolvers: a live endpoint through a
 // client subnet, if there is one; false when there is nothing to ask.
 func (s *scope) probe(endpoints []residency.Endpoint) (residency.Question, bool) {

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"residency/internal/ledger"
+	"residency/internal/pcap"
+	"residency/internal/residency"
+)
+
+// bundled is a bundle of a store that an engine filled, as files.
+func bundled(t *testing.T, seed uint64, runs int, p packing) (*watched, string, fstest.MapFS) {
+	t.Helper()
+	w := watchedStore(t, seed, runs)
+	if _, err := w.signer.Sign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.store = w.store
+	if err := p.choose(t.Context(), bundleFlags{claim: "promise"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "bundle.zip")
+	var out bytes.Buffer
+	if err := testEnv(&out, &out).pack(t.Context(), &p, path); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	files := fstest.MapFS{}
+	for _, f := range z.File {
+		data, err := fs.ReadFile(z, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = &fstest.MapFile{Data: data}
+	}
+	return w, path, files
+}
+
+func verified(t *testing.T, files fs.FS, keys ...ledger.Public) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := testEnv(&out, &out).verifyBundle(t.Context(), "bundle", files, keys)
+	return out.String(), err
+}
+
+// TestEveryFileOfTheBundle changes a byte at the beginning, in the middle and at
+// the end of every file of a bundle.
+func TestEveryFileOfTheBundle(t *testing.T) {
+	t.Parallel()
+	w, _, files := bundled(t, 5, 14, packing{from: scriptClock.Add(6 * time.Hour)})
+	if said, err := verified(t, files, w.key.Public()); err != nil || strings.Contains(said, " 0 rounds judged") {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for _, name := range []string{"VERIFY.md", "verify.py", "packets.pcapng", "packets.txt", "datasets.json", "records.json", "report.html", "report.json", "key", "log/checkpoint"} {
+		if files[name] == nil {
+			t.Errorf("the bundle has no %s", name)
+		}
+	}
+	for name, f := range files {
+		for _, at := range []int{0, len(f.Data) / 2, len(f.Data) - 1} {
+			changed := maps.Clone(files)
+			data := bytes.Clone(f.Data)
+			data[at] ^= 1
+			changed[name] = &fstest.MapFile{Data: data}
+			if _, err := verified(t, changed, w.key.Public()); err == nil {
+				t.Errorf("byte %d of %s is changed: nothing found", at, name)
+			}
+		}
+	}
+}
+
+// TestCaptureOfOtherMessages has a capture that was edited, with a manifest that
+// agrees.
+func TestCaptureOfOtherMessages(t *testing.T) {
+	t.Parallel()
+	w, _, files := bundled(t, 5, 14, packing{})
+	list, err := pcap.Read(files[bundlePackets].Data)
+	if err != nil || len(list) < 3 {
+		t.Fatalf("%d messages, %v", len(list), err)
+	}
+	for what, meddle := range map[string]func([]pcap.Message) []pcap.Message{
+		"one is edited": func(l []pcap.Message) []pcap.Message { l[1].Data = append(bytes.Clone(l[1].Data), 1); return l },
+		"one is gone":   func(l []pcap.Message) []pcap.Message { return l[1:] },
+		"one is twice":  func(l []pcap.Message) []pcap.Message { return append(l, l[0]) },
+	} {
+		var b bytes.Buffer
+		if err := pcap.Write(&b, "", meddle(slices.Clone(list))); err != nil {
+			t.Fatal(err)
+		}
+		changed := maps.Clone(files)
+		changed[bundlePackets] = &fstest.MapFile{Data: b.Bytes()}
+		var m ledger.Manifest
+		if err := json.Unmarshal(files["manifest.json"].Data, &m); err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.Files {
+			if m.Files[i].Name == bundlePackets {
+				m.Files[i].Size, m.Files[i].SHA256 = int64(b.Len()), residency.HashOf(b.Bytes())
+			}
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed["manifest.json"] = &fstest.MapFile{Data: append(text, '\n')}
+		if _, err := verified(t, changed, w.key.Public()); err == nil || !strings.Contains(err.Error(), bundlePackets) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestBundleWithoutUs verifies a bundle with the program in it, which is not
+// ours to run: Python and openssl alone.
+func TestBundleWithoutUs(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err == nil {
+		_, err = exec.LookPath("openssl")
+	}
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("there is no python3 or no openssl")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	// More than 256 leaves, so that the tree has tiles above tiles.
+	w := watchedStore(t, 3, 6)
+	for i := range 260 {
+		if err := w.store.Record(t.Context(), residency.Record{Kind: "delivered", At: w.now, By: "test", Body: []byte(`{"n":` + string(rune('0'+i%10)) + `}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		w.now = w.now.Add(time.Hour)
+		w.engine.Run(t.Context())
+	}
+	if _, err := w.signer.Sign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := packing{store: w.store, from: scriptClock.Add(time.Hour)}
+	if err := p.choose(t.Context(), bundleFlags{claim: "rule"}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	zipped := filepath.Join(dir, "b.zip")
+	var out bytes.Buffer
+	if err := testEnv(&out, &out).pack(t.Context(), &p, zipped); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(zipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	root := filepath.Join(dir, "b")
+	if err := os.CopyFS(root, z); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (string, error) {
+		text, err := exec.CommandContext(t.Context(), python, filepath.Join(root, "verify.py"), root).CombinedOutput()
+		return string(text), err
+	}
+	said, err := check()
+	if err != nil || !strings.Contains(said, "Nothing was changed") || strings.Contains(said, "NOT VERIFIED") {
+		t.Fatalf("verify.py: %v\n%s", err, said)
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "log/") && !strings.HasSuffix(path, "rounds/9.json") && !strings.HasSuffix(path, "/key") {
+			return err
+		}
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		data := bytes.Clone(whole)
+		data[len(data)/3] ^= 1
+		edit(t, root, path, data)
+		if said, err := check(); err == nil {
+			t.Errorf("a byte of %s is changed, with a manifest that agrees: %s", path, said)
+		}
+		edit(t, root, path, whole)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// edit writes a file of an unpacked bundle, and the manifest to agree with it.
+func edit(t *testing.T, root, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m ledger.Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Files {
+		if filepath.Join(root, filepath.FromSlash(m.Files[i].Name)) == path {
+			m.Files[i].Size, m.Files[i].SHA256 = int64(len(data)), residency.HashOf(data)
+		}
+	}
+	if text, err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "manifest.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
