@@ -52,8 +52,6 @@ type rejudge struct {
 	from                      int64          // the first run whose rounds are judged again
 	times                     []time.Time    // at which each run judged, in order
 	gap                       time.Time      // that of the last run whose rounds are gone; zero for none
-	config                    residency.Hash // of the configuration at hand
-	body                      []byte
 	bodies, judged, notJudged atomic.Int64
 }
 
