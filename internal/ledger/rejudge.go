@@ -49,9 +49,9 @@ type rejudge struct {
 	known                     *acts
 	past                      map[string]*history
 	seen                      hashSet
-	from                      int64          // the first run whose rounds are judged again
-	times                     []time.Time    // at which each run judged, in order
-	gap                       time.Time      // that of the last run whose rounds are gone; zero for none
+	from                      int64       // the first run whose rounds are judged again
+	times                     []time.Time // at which each run judged, in order
+	gap                       time.Time   // that of the last run whose rounds are gone; zero for none
 	bodies, judged, notJudged atomic.Int64
 }
 
