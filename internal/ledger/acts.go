@@ -35,6 +35,8 @@ type acts struct {
 	givenUp []gapAct
 	records int64
 	runs    int64
+	reach   reach // of the runs
+	last    int64 // number of the last run
 }
 
 type (
@@ -56,6 +58,8 @@ const recordStart = `{"schema":"` + recordSchema + `",`
 func (a *acts) note(index int64, e Entry) error {
 	if e.Run != nil {
 		a.runs++
+		a.reach.add(e.Run)
+		a.last = e.Run.Seq
 		return nil
 	}
 	a.records++

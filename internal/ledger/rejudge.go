@@ -48,6 +48,7 @@ type rejudge struct {
 	v                         *Verifier
 	known                     *acts
 	past                      map[string]*history
+	reach                     *reach
 	seen                      hashSet
 	from                      int64       // the first run whose rounds are judged again
 	times                     []time.Time // at which each run judged, in order
@@ -56,7 +57,7 @@ type rejudge struct {
 }
 
 func newRejudge(v *Verifier, known *acts) *rejudge {
-	return &rejudge{v: v, known: known, past: map[string]*history{}}
+	return &rejudge{v: v, known: known, past: map[string]*history{}, reach: &known.reach}
 }
 
 // forget says that a run's rounds are gone: what follows it cannot be judged

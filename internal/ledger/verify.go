@@ -183,6 +183,7 @@ func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) 
 	if w.tree.n < rep.Size {
 		return nil, tampered(-1, fmt.Sprintf("%d leaves", rep.Size), fmt.Sprintf("%d", w.tree.n), "the log lacks leaves")
 	}
+	w.known.reach.end()
 	rep.Root, rep.Runs, rep.Records = w.tree.root(), w.known.runs, w.known.records
 	return w.known, w.end(ctx)
 }
