@@ -36,7 +36,6 @@ type acts struct {
 	records int64
 	runs    int64
 	reach   reach // of the runs
-	last    int64 // number of the last run
 }
 
 type (
@@ -59,7 +58,6 @@ func (a *acts) note(index int64, e Entry) error {
 	if e.Run != nil {
 		a.runs++
 		a.reach.add(e.Run)
-		a.last = e.Run.Seq
 		return nil
 	}
 	a.records++
