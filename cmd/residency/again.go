@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"residency/internal/ledger"
 	"residency/internal/policy"
@@ -20,6 +21,10 @@ import (
 type judge struct {
 	mu     sync.Mutex
 	sights map[residency.Hash]sightSeen
+
+	// relocate says where an address would be by other data than it was located
+	// with; nil: what was sealed counts.
+	relocate func(residency.Location) residency.Location
 }
 
 // sightSeen is a sight that was opened. It is shared and not changed.
@@ -49,25 +54,35 @@ func (j *judge) again(_ context.Context, t ledger.Trial) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, market := range round.Markets {
+	round.Cells = judgeCells(now.round, round.At, round.Markets, t.Claims, policy.Memory{
+		Window: t.Run.Window(), Same: same, Past: past, BeforeAt: t.BeforeAt, Confirm: policy.DefaultConfirmations(),
+	}, before)
+	return round.AppendJudgement(nil, known), nil
+}
+
+// judgeCells judges a round as of a time by some claims. m is what is remembered
+// of all markets together; before are the cells as they were judged last.
+func judgeCells(round residency.Round, at time.Time, markets []residency.Market, claims []residency.Claim, m policy.Memory, before []residency.Cell) []residency.Cell {
+	var cells []residency.Cell
+	for _, market := range markets {
 		f := policy.Facts{
 			Endpoint: round.Endpoint, Market: market, Types: round.Types, Looks: looksOf(round.Observations, market.Code),
-			Locations: now.round.Locations, At: round.At, Degraded: round.Degraded, Surveys: round.Surveys,
-			Memory: policy.Memory{Window: t.Run.Window(), Same: same, BeforeAt: t.BeforeAt, Confirm: policy.DefaultConfirmations()},
+			Locations: round.Locations, At: at, Degraded: round.Degraded, Surveys: round.Surveys, Memory: m,
 		}
-		for _, p := range past {
+		f.Past = nil
+		for _, p := range m.Past {
 			if p.Looks = looksOf(p.Looks, market.Code); len(p.Looks) > 0 {
 				f.Past = append(f.Past, p)
 			}
 		}
-		for _, claim := range t.Claims {
+		for _, claim := range claims {
 			if claim.Covers(round.Endpoint, market.Code) {
 				f.Before = cellBefore(before, claim.ID, market.Code)
-				round.Cells = append(round.Cells, policy.Judge(claim, f))
+				cells = append(cells, policy.Judge(claim, f))
 			}
 		}
 	}
-	return round.AppendJudgement(nil, known), nil
+	return cells
 }
 
 // past returns what the window showed besides the round's own sight, and how
@@ -172,6 +187,7 @@ func (j *judge) sight(t ledger.Trial, h residency.Hash) (sightSeen, error) {
 	if seen.round, seen.where, err = residency.ParseSight(bodies[0]); err != nil {
 		return sightSeen{}, fmt.Errorf("read sight: %w", err)
 	}
+	shown := slices.Collect(maps.Keys(seen.where))
 	maps.DeleteFunc(seen.where, func(_ netip.Addr, h residency.Hash) bool { return h == residency.Hash{} }) // nothing was known of it
 	addrs := slices.SortedFunc(maps.Keys(seen.where), netip.Addr.Compare)
 	hashes := make([]residency.Hash, len(addrs))
@@ -185,6 +201,13 @@ func (j *judge) sight(t ledger.Trial, h residency.Hash) (sightSeen, error) {
 	for i, a := range addrs {
 		if seen.round.Locations[a], err = residency.ParseLocation(bodies[i], a); err != nil {
 			return sightSeen{}, fmt.Errorf("read location of %s: %w", a, err)
+		}
+	}
+	if j.relocate != nil {
+		for _, a := range shown {
+			loc := seen.round.Locations[a]
+			loc.Address = a
+			seen.round.Locations[a] = j.relocate(loc)
 		}
 	}
 	j.mu.Lock()

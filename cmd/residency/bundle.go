@@ -208,6 +208,15 @@ func (p *packing) chooseRuns(ctx context.Context) error {
 	return errors.New("none of these runs is signed yet\nhint: \"residency seal\" signs what is in the log; [evidence] key names the key")
 }
 
+// runOf returns the run of a number, where it is one of the period.
+func (p *packing) runOf(seq int64) (residency.Run, bool) {
+	i, ok := slices.BinarySearchFunc(p.runs, seq, func(run residency.Run, seq int64) int { return cmp.Compare(run.Seq, seq) })
+	if !ok {
+		return residency.Run{}, false
+	}
+	return p.runs[i], true
+}
+
 // terms returns the claim that the bundle is about as it was judged last.
 func (p *packing) terms() (residency.Claim, bool) {
 	for _, run := range slices.Backward(p.runs) {

@@ -252,9 +252,12 @@ func (p *packing) datasets(ctx context.Context, m ledger.Manifest, files map[str
 	out.Schema = "residency/datasets/v1"
 	at := map[residency.Dataset]int{}
 	note := func(seq int64) error {
-		run, ok, err := p.store.Run(ctx, seq)
-		if err != nil || !ok {
-			return err
+		run, ok := p.runOf(seq)
+		if !ok {
+			var err error
+			if run, ok, err = p.store.Run(ctx, seq); err != nil || !ok {
+				return err
+			}
 		}
 		for _, d := range run.Datasets {
 			d.Built = d.Built.UTC()

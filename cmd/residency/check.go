@@ -26,6 +26,7 @@ type checkFlags struct {
 	rtt                    rttFlag
 	notify, noStore        bool
 	noWaive                bool
+	metricsFile            string
 	news                   bool // with quiet: runs are remembered, so that it is known what changed
 }
 
@@ -85,6 +86,7 @@ earlier runs, so every run tells every pending and broken claim again.`,
 	fl.BoolVar(&f.all, "all", false, "print every result, however many")
 	fl.BoolVar(&f.historic, "historic", false, "judge historic, withdrawn and superseded claims too")
 	fl.BoolVar(&f.notify, "notify", false, "tell the channels of the configuration what changed; without a store, every pending and broken claim every time")
+	fl.StringVar(&f.metricsFile, "metrics-file", "", "write the figures of the check to this file, for Prometheus (textfile collector)")
 	fl.StringSliceVar(&f.market, "market", nil, "with HOST: markets to look as, such as IN,SG")
 	fl.StringSliceVar(&f.regions, "regions", nil, "with HOST: where data may go, such as US,SG or aws:us-west-2")
 	fl.StringSliceVar(&f.never, "never", nil, "with HOST: countries where data may never go")
@@ -120,8 +122,8 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	if f.notify && (!at.IsZero() || f.data != "") {
-		return misused("--notify does not go with --at or --data: a check as of another time or with other data sends nothing")
+	if (f.notify || f.metricsFile != "") && (!at.IsZero() || f.data != "") {
+		return misused("--notify and --metrics-file do not go with --at or --data: a check as of another time or with other data tells nobody")
 	}
 	e = e.with(f.data)
 	// Keep a little of the budget for judging and printing.
@@ -145,7 +147,7 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if err := e.print(run, f); err != nil {
 		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
 	}
-	if err := m.after(context.WithoutCancel(ctx), run, f.notify); err != nil {
+	if err := m.after(context.WithoutCancel(ctx), run, f); err != nil {
 		say(e, err.Error())
 	}
 	if code := report.ExitCode(run); code != 0 {

@@ -55,22 +55,27 @@ type unopened struct {
 
 func (u unopened) Begin(context.Context, residency.Run) (int64, error) { return 0, u.err }
 
-// after does what follows a run: it tells, if that is wanted, deletes what has
-// grown old, and signs the evidence log. What fails is one error, and nothing of it is lost.
-func (m *checkMemory) after(ctx context.Context, run residency.Run, notify bool) error {
-	if m.store == nil {
-		if notify {
-			return m.e.notify(ctx, m.house.cfg, run)
-		}
-		return nil
-	}
+// after does what follows a run: it tells and writes figures, if that is wanted,
+// and deletes what has grown old. What fails is one error, and nothing of it is
+// lost.
+func (m *checkMemory) after(ctx context.Context, run residency.Run, f checkFlags) error {
 	var errs []error
-	if notify {
+	switch {
+	case !f.notify:
+	case m.store == nil:
+		errs = append(errs, m.e.notify(ctx, m.house.cfg, run))
+	default:
 		_, err := m.e.drain(ctx, m.house.cfg, m.store)
 		errs = append(errs, err)
 	}
-	_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
-	return errors.Join(append(errs, err, m.e.signRun(ctx, m.house.cfg, m.store))...)
+	if m.store != nil {
+		_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
+		errs = append(errs, err)
+	}
+	if f.metricsFile != "" {
+		errs = append(errs, m.writeFigures(ctx, run, f.metricsFile))
+	}
+	return errors.Join(errs...)
 }
 
 // close closes the store.

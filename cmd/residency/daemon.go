@@ -42,6 +42,8 @@ type daemon struct {
 	judged time.Time         // up to when due instants were met before the start
 	tune   func(*watch.Loop) // for those who have another clock; may be nil
 
+	failing time.Time // since when the memory cannot be used; zero: it can
+
 	busy   sync.Mutex // held while something is looked at or judged
 	latest atomic.Pointer[residency.Run]
 }
@@ -172,7 +174,7 @@ func (d *daemon) run(ctx context.Context) error {
 		if err := d.e.recordConfig(ctx, d.house, d.store); err != nil {
 			d.log.Error("keep the configuration in the evidence log", "error", err)
 		}
-		if d.notify {
+		if d.notify && d.tune == nil { // who has another clock delivers by it
 			beside.Go(func() { d.deliver(ctx) })
 		}
 		if d.signer != nil {
@@ -280,6 +282,7 @@ func (d *daemon) ended(ctx context.Context, run residency.Run) {
 		}
 		return
 	}
+	d.memoryTrouble(ctx, run)
 	if pruned, err := d.e.keepStore(ctx, d.store, d.cfg.Store); err != nil {
 		d.log.Error("delete what is too old", "error", err)
 	} else if pruned.Runs > 0 {

@@ -59,24 +59,34 @@ func (m servedMemo) Save(ctx context.Context, entries []string, at time.Time) er
 
 // figures is what the metrics show.
 func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
-	f := metrics.Figures{Now: d.e.now(), Run: residency.Run{Version: buildVersion()}}
-	for _, g := range d.groups {
-		first := g.entry.Schedule.Next(f.Now)
-		f.Schedule = max(f.Schedule, g.entry.Schedule.Next(first).Sub(first))
-	}
+	f := metrics.Figures{Now: d.e.now(), Run: residency.Run{Version: buildVersion()}, Schedule: longest(d.groups, d.e.now())}
 	if run := d.latest.Load(); run != nil {
-		f.Run = *run
-		for _, r := range run.Rounds {
-			f.Cells = append(f.Cells, r.Cells...)
-		}
-		if !run.Partial {
-			f.LastSuccess = run.Finished
-		}
+		ofRun(&f, *run)
 	}
 	if d.store == nil {
 		return f, nil
 	}
 	return f, storeFigures(ctx, d.store, &f)
+}
+
+// longest returns the longest time between two runs of one schedule.
+func longest(groups []group, now time.Time) (most time.Duration) {
+	for _, g := range groups {
+		first := g.entry.Schedule.Next(now)
+		most = max(most, g.entry.Schedule.Next(first).Sub(first))
+	}
+	return most
+}
+
+// ofRun adds what a run found.
+func ofRun(f *metrics.Figures, run residency.Run) {
+	f.Run = run
+	for _, r := range run.Rounds {
+		f.Cells = append(f.Cells, r.Cells...)
+	}
+	if !run.Partial {
+		f.LastSuccess = run.Finished
+	}
 }
 
 // storeFigures adds what only the store knows: runs of other processes, and

@@ -37,6 +37,7 @@ type env struct {
 
 // realMain runs the program against the real world and returns its exit code.
 func realMain() int {
+	keepWriting()
 	e := &env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		now: time.Now, rand: rand.Reader,

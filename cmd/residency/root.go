@@ -105,7 +105,7 @@ goes elsewhere. It can never show that it does not.`,
 		}})
 	root.AddCommand(
 		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newHistory(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
-		newConfig(e), newData(e), newStore(e), newWaiver(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newLab(e), newRelay(e), newVersion(e),
+		newConfig(e), newData(e), newStore(e), newWaiver(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newReplay(e), newReport(e), newClaim(e), newLab(e), newRelay(e), newVersion(e),
 	)
 	return root
 }

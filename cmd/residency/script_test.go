@@ -46,6 +46,7 @@ func testEnv(out, errs io.Writer) *env {
 // scripted is realMain with a fixed clock and fixed randomness. SCRIPT_AFTER is
 // by how much the clock is later than usual: "26h".
 func scripted() int {
+	keepWriting()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	after, _ := time.ParseDuration(os.Getenv("SCRIPT_AFTER"))
@@ -63,6 +64,7 @@ const liveClock = "LIVE_CLOCK"
 
 // live is realMain by a clock that goes from the time of the scripts on.
 func live() int {
+	keepWriting()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	began, err := strconv.ParseInt(os.Getenv(liveClock), 10, 64)

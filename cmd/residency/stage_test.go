@@ -154,7 +154,7 @@ func (st *stage) play(cfg *config.Config, until time.Time) {
 	for st.clock.now().Before(until) && !st.t.Failed() {
 		ctx, cancel := context.WithCancel(st.t.Context())
 		log := slog.New(slog.NewTextHandler(&st.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		st.d = &daemon{e: st.e, cfg: cfg, log: log, timeout: time.Minute, pulse: &pulse{now: st.clock.now}, tune: st.tune}
+		st.d = &daemon{e: st.e, cfg: cfg, log: log, timeout: time.Minute, notify: true, pulse: &pulse{now: st.clock.now}, tune: st.tune}
 		st.end = cancel
 		if err := st.d.start(ctx); err != nil {
 			st.t.Fatal(err)

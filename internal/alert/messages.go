@@ -28,6 +28,13 @@ func joined(alerts []residency.Alert, write func([]residency.Alert) residency.No
 	for _, group := range groups {
 		n := write(group)
 		n.Key = Key(n.Vendor, n.Claim, n.Standing)
+		if n.Claim == "" { // about the monitor itself: what happened then
+			var ids []string
+			for _, a := range group {
+				ids = append(ids, a.ID)
+			}
+			n.Key = DeliveryKey("", ids)
+		}
 		list = append(list, n)
 	}
 	slices.SortFunc(list, func(a, b residency.Notification) int {

@@ -17,10 +17,11 @@ type collected struct {
 	b        *Bundler
 	manifest Manifest
 	files    map[string][]byte
-	leaves   []int64                // indexes of those in it
-	last     int64                  // the last run in it
-	signed   []residency.Checkpoint // those that count
-	known    *acts                  // what the log says of itself
+	leaves   []int64                 // indexes of those in it
+	last     int64                   // the last run in it
+	signed   []residency.Checkpoint  // those that count
+	opened   map[residency.Hash]bool // bodies whose names were followed
+	known    *acts                   // what the log says of itself
 }
 
 func (c *collected) collect(ctx context.Context) error {
@@ -209,15 +210,9 @@ func seqOf(e Entry) int64 {
 
 // takeRun takes the rounds of a run, with what they and the run name by hash.
 func (c *collected) takeRun(ctx context.Context, index int64, run *RunEntry) error {
-	header, ok, err := c.b.Runs.Run(ctx, run.Seq)
-	if err != nil || !ok {
-		return fmt.Errorf("read run %d: %w", run.Seq, errOr(err, "there is none"))
+	if err := c.takeClaims(ctx, index, run); err != nil {
+		return err
 	}
-	claims := ClaimsBody(claimsOf(header))
-	if residency.HashOf(claims) != run.Terms {
-		return tampered(index, run.Terms, residency.HashOf(claims), "claims of run %d", run.Seq)
-	}
-	c.files[bodyName(run.Terms)] = claims
 	rounds, err := c.b.Runs.Rounds(ctx, run.Seq)
 	if err != nil {
 		return fmt.Errorf("read rounds of run %d: %w", run.Seq, err)
@@ -246,12 +241,33 @@ func (c *collected) takeRun(ctx context.Context, index int64, run *RunEntry) err
 	return nil
 }
 
-// takeNamed takes what bodies name.
+// takeClaims takes what the run judged, where no run before it judged the same.
+func (c *collected) takeClaims(ctx context.Context, index int64, run *RunEntry) error {
+	if c.files[bodyName(run.Terms)] != nil {
+		return nil
+	}
+	header, ok, err := c.b.Runs.Run(ctx, run.Seq)
+	if err != nil || !ok {
+		return fmt.Errorf("read run %d: %w", run.Seq, errOr(err, "there is none"))
+	}
+	claims := ClaimsBody(claimsOf(header))
+	if residency.HashOf(claims) != run.Terms {
+		return tampered(index, run.Terms, residency.HashOf(claims), "claims of run %d", run.Seq)
+	}
+	c.files[bodyName(run.Terms)] = claims
+	return nil
+}
+
+// takeNamed takes what bodies name, once for each.
 func (c *collected) takeNamed(ctx context.Context, hashes ...residency.Hash) error {
 	if c.b.Names == nil {
 		return nil
 	}
 	for _, h := range hashes {
+		if c.opened[h] {
+			continue
+		}
+		c.opened[h] = true
 		named, err := c.b.Names(c.files[bodyName(h)])
 		if err != nil {
 			return fmt.Errorf("read body %s: %w", h, err)

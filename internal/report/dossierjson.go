@@ -221,7 +221,7 @@ func recordJSON(c jsonClaim, r ClaimRecord) jsonRecord {
 		out.Days = append(out.Days, jsonDay{d.Day.String(), d.Standing, d.Inside, d.Outside, d.Open, d.Answers, d.OutsideAns, d.OpenAns})
 	}
 	for _, s := range r.Seen {
-		out.Countries = append(out.Countries, jsonSeen{s.Country, s.Side, s.Sure, s.First, s.Last, s.Markets, s.Hosts})
+		out.Countries = append(out.Countries, jsonSeen(s))
 	}
 	for _, s := range r.Responses {
 		out.Responses = append(out.Responses, jsonResponse{s.On.String(), s.By, s.Text, s.Source})

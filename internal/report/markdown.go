@@ -62,9 +62,6 @@ func (m md) sheet(s *sheet) {
 	for i := range s.Tables {
 		m.table(&s.Tables[i])
 	}
-	for _, t := range s.More {
-		m.line("%s", mark(t))
-	}
 	for _, p := range s.Proofs {
 		m.line("### %s", mark(p.Title))
 		for _, part := range p.Sections {
@@ -77,6 +74,9 @@ func (m md) sheet(s *sheet) {
 				m.line("```\n%s\n```", strings.Join(x.Hex(), "\n"))
 			}
 		}
+	}
+	for _, t := range s.More {
+		m.line("%s", mark(t))
 	}
 }
 

@@ -135,7 +135,7 @@ func asked(looks []*residency.Observation, cell *residency.Cell) section {
 			answer = o.Failure.Words()
 		}
 		s.Rows = append(s.Rows, []string{o.Type, serverOf(o), sent, back, clean(answer),
-			fmt.Sprintf("%s, %.1f ms", o.At.UTC().Format("2006-01-02 15:04:05Z"), float64(o.RTT.Microseconds())/1000)})
+			askedAt(o)})
 		line := o.Tailoring.Words()
 		if o.TailoringWhy != "" {
 			line += ": " + o.TailoringWhy
@@ -155,6 +155,15 @@ func asked(looks []*residency.Observation, cell *residency.Cell) section {
 		s.Lines = append(s.Lines[:manyHosts], fmt.Sprintf("And %d more.", len(s.Lines)-manyHosts))
 	}
 	return s
+}
+
+// askedAt is when a look was made and how long it took. Memories keep that of
+// some looks only.
+func askedAt(o *residency.Observation) string {
+	if o.At.IsZero() {
+		return "not kept"
+	}
+	return fmt.Sprintf("%s, %.1f ms", o.At.UTC().Format("2006-01-02 15:04:05Z"), float64(o.RTT.Microseconds())/1000)
 }
 
 // answered is the chains of names and the addresses at their ends.

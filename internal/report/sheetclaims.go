@@ -46,7 +46,7 @@ func (d *Dossier) claimSheet(audience string) sheet {
 	}
 	if audience != "board" {
 		s.Text = append(s.Text, "In the tables: "+markBad+" seen outside, "+markUnknown+" cannot be told, "+verdictMark(residency.NotMeasured)+" not measured, "+markGood+" nothing seen outside.",
-			"In each chart, the band is what the answers of a day said of the promise. Below it, solid: the share of answers that lay outside; hatched: of those that cannot be told. A gap: nothing was looked at.")
+			"In each chart, the band is what the last check said of the promise, day by day. Below it, solid: the share of answers that lay outside; hatched: of those that cannot be told. A gap: nothing was looked at.")
 	}
 	return s
 }

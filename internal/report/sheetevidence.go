@@ -49,6 +49,9 @@ func (d *Dossier) sightingSheet() sheet {
 		t := table{Caption: claimName(c.Claim) + ": countries in the answers of the period", Header: []string{"country", "towards the promise", "first seen", "last seen", "for users in"}}
 		for _, v := range d.record(c.Claim.ID).Seen {
 			words := v.Side.Words()
+			if v.Side == residency.SideInside {
+				words += ", or one allowed for edges"
+			}
 			if !v.Sure {
 				words += "; only as one of several places an address can be in"
 			}
@@ -99,11 +102,11 @@ func (d *Dossier) findingSheet() sheet {
 		s.Text = []string{"There was no finding in the period."}
 		return s
 	}
-	t := table{Caption: "Open ones first", Header: []string{"finding", "host", "users in", "claim", "seen in", "how sure", "from", "last seen", "now"}}
+	t := table{Caption: "Open ones first", Header: []string{"finding", "host", "users in", "claim", "seen in", "from", "last seen", "now"}}
 	for _, open := range []bool{true, false} {
 		for _, f := range d.Findings {
 			if f.Open() == open {
-				t.Rows = append(t.Rows, row(shortHash(f.Key), f.Host, f.Market.Name(), f.Claim, f.Countries.Names(), f.Grade.Words(),
+				t.Rows = append(t.Rows, row(shortHash(f.Key), f.Host, f.Market.Name(), f.Claim, f.Countries.Names(),
 					day(f.Opened.In(d.Zone)), day(f.LastSeen.In(d.Zone)), d.findingState(f)))
 			}
 		}
@@ -146,13 +149,18 @@ func (d *Dossier) evidenceSheet(audience string) sheet {
 	if len(d.Sheets) == 0 {
 		return sheet{}
 	}
-	most := mostSheets(audience)
+	most, told := mostSheets(audience), map[string]bool{}
 	for i := range d.Sheets {
-		if i == most {
-			s.More = append(s.More, fmt.Sprintf("%d more are left out here: residency explain shows any of them.", len(d.Sheets)-most))
-			break
+		// One for each host and claim is enough for whoever is not to do it again.
+		host := d.Sheets[i].Explained.Claim.ID + " " + d.Sheets[i].Explained.Cell.Endpoint.Key()
+		if len(s.Proofs) == most || audience != "engineer" && told[host] {
+			continue
 		}
+		told[host] = true
 		s.Proofs = append(s.Proofs, d.sheetProof(&d.Sheets[i], audience))
+	}
+	if left := len(d.Sheets) - len(s.Proofs); left > 0 {
+		s.More = append(s.More, fmt.Sprintf("%d more sheets, mostly of the same hosts for users elsewhere, are left out here.", left))
 	}
 	return s
 }
@@ -169,16 +177,38 @@ func (d *Dossier) sheetProof(e *EvidenceSheet, audience string) proof {
 		stretch.Facts = append(stretch.Facts, fact{"finding", e.Finding})
 	}
 	p.Sections = slices.Insert(p.Sections, min(1, len(p.Sections)), stretch)
+	plain := map[string]bool{} // where the addresses are that do not decide
+	for _, a := range x.Cell.Addresses {
+		if audience != "engineer" && x.Cell.Verdict == residency.Outside && (a.Side != residency.SideOutside || !a.Counts) {
+			plain[located(x.Round.Locations[a.Address], nil).Title] = true
+		}
+	}
 	p.Sections = slices.DeleteFunc(p.Sections, func(s section) bool {
 		// The claim and the limits are said once, for all of them.
-		return s.Title == "What was promised" || s.Title == "What our rule is" || s.Title == "What it cannot say" ||
+		return plain[s.Title] || s.Title == "What was promised" || s.Title == "What our rule is" || s.Title == "What it cannot say" ||
 			s.Title == "Data used" && audience != "engineer" ||
 			(s.Title == "On the wire" || s.Title == "What came back") && audience == "officer"
 	})
 	for i := range p.Sections {
+		if p.Sections[i].Title == "What came back" {
+			withoutLifetimes(&p.Sections[i])
+		}
 		p.Sections[i].Facts = slices.DeleteFunc(p.Sections[i].Facts, func(f fact) bool { return f.Label == "the whole claim" })
 	}
 	return p
+}
+
+// withoutLifetimes takes the times to live out of what came back where none is
+// kept: a memory keeps those on the wire only.
+func withoutLifetimes(s *section) {
+	last := len(s.Header) - 1
+	if last < 1 || slices.ContainsFunc(s.Rows, func(r []string) bool { return len(r) != last+1 || r[last] != "0" }) {
+		return
+	}
+	s.Header = s.Header[:last]
+	for i := range s.Rows {
+		s.Rows[i] = s.Rows[i][:last]
+	}
 }
 
 // both writes an instant in UTC and by a clock.

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +17,10 @@ type Chronicle struct {
 	claims   map[string]residency.Claim
 	from, to time.Time
 	zone     *time.Location
+	reach    time.Duration
 	days     map[string]map[residency.Date]*DayRecord
 	seen     map[string]map[seenAs]*Seen
+	unseen   map[string]map[residency.Date]int // results that nothing is known of on a day
 	services map[string]map[string][]string
 	events   []Event
 }
@@ -29,14 +32,15 @@ type seenAs struct {
 }
 
 // NewChronicle begins an empty chronicle of claims over a period. Days begin
-// and end by the clock of zone.
-func NewChronicle(claims []residency.Claim, from, to time.Time, zone *time.Location) *Chronicle {
-	c := &Chronicle{claims: map[string]residency.Claim{}, from: from, to: to, zone: zone, days: map[string]map[residency.Date]*DayRecord{},
+// and end by the clock of zone. What a check showed stands until the next one,
+// for as long as reach at most; after that nothing is known.
+func NewChronicle(claims []residency.Claim, from, to time.Time, zone *time.Location, reach time.Duration) *Chronicle {
+	c := &Chronicle{claims: map[string]residency.Claim{}, from: from, to: to, zone: zone, reach: reach, unseen: map[string]map[residency.Date]int{}, days: map[string]map[residency.Date]*DayRecord{},
 		seen: map[string]map[seenAs]*Seen{}, services: map[string]map[string][]string{}}
 	for _, claim := range claims {
 		c.claims[claim.ID] = claim
 		c.days[claim.ID], c.seen[claim.ID] = map[residency.Date]*DayRecord{}, map[seenAs]*Seen{}
-		c.services[claim.ID] = map[string][]string{}
+		c.services[claim.ID], c.unseen[claim.ID] = map[string][]string{}, map[residency.Date]int{}
 	}
 	return c
 }
@@ -47,7 +51,7 @@ func (c *Chronicle) Add(stays []Stay) {
 	var before map[string]residency.Cell
 	for i := range stays {
 		s := &stays[i]
-		now := make(map[string]residency.Cell, len(s.Round.Cells))
+		now, shown := make(map[string]residency.Cell, len(s.Round.Cells)), shownTo(&s.Round)
 		for j := range s.Round.Cells {
 			cell := &s.Round.Cells[j]
 			if _, ours := c.claims[cell.Claim]; !ours {
@@ -58,8 +62,11 @@ func (c *Chronicle) Add(stays []Stay) {
 				c.services[cell.Claim][cell.Endpoint.Service] = append(c.services[cell.Claim][cell.Endpoint.Service], host)
 			}
 			if cell.Counts {
-				c.addDays(s, cell)
-				c.addSeen(s, cell)
+				answers := current(cell, shown)
+				until, next := c.stands(stays, i)
+				c.addDays(s, cell, answers, until)
+				c.addUnseen(cell, until, next)
+				c.addSeen(s, cell, answers)
 			}
 		}
 		c.change(s, before, now)
@@ -67,9 +74,66 @@ func (c *Chronicle) Add(stays []Stay) {
 	}
 }
 
-// addDays adds a cell to every day of its stay.
-func (c *Chronicle) addDays(s *Stay, cell *residency.Cell) {
-	answers := counting(cell)
+// shownTo returns which addresses the round's own looks showed to the users of
+// each market; nil when its looks are not kept any more.
+func shownTo(r *residency.Round) map[residency.Country]map[netip.Addr]bool {
+	if len(r.Observations) == 0 {
+		return nil
+	}
+	shown := map[residency.Country]map[netip.Addr]bool{}
+	for i := range r.Observations {
+		o := &r.Observations[i]
+		if shown[o.Market] == nil {
+			shown[o.Market] = map[netip.Addr]bool{}
+		}
+		for _, a := range o.Addresses {
+			shown[o.Market][a.Address] = true
+		}
+	}
+	return shown
+}
+
+// current returns the addresses of a cell that count and that its round showed
+// itself: a cell is judged by those of earlier rounds of the window, too.
+func current(cell *residency.Cell, shown map[residency.Country]map[netip.Addr]bool) []residency.JudgedAddress {
+	list := counting(cell)
+	if shown == nil || cell.Endpoint.Address.IsValid() { // one without a name shows itself
+		return list
+	}
+	return slices.DeleteFunc(list, func(a residency.JudgedAddress) bool { return !shown[cell.Market][a.Address] })
+}
+
+// stands returns until when what a stay showed stands, and when the next one
+// began; the same instant where there is nothing in between, or no next one.
+func (c *Chronicle) stands(stays []Stay, i int) (until, next time.Time) {
+	until = stays[i].Last
+	if i+1 == len(stays) {
+		return until, until
+	}
+	next = stays[i+1].First
+	if next.Sub(until) <= c.reach {
+		return next.Add(-time.Microsecond), next
+	}
+	return until.Add(c.reach), next
+}
+
+// addUnseen notes the days between two stays of which nothing is known: on such
+// a day the result is missing among the others, and a claim is not known to
+// hold.
+func (c *Chronicle) addUnseen(cell *residency.Cell, until, next time.Time) {
+	end := residency.DateOf(next.In(c.zone)).Start(c.zone)
+	for at := residency.DateOf(until.In(c.zone)).End(c.zone); at.Before(end); {
+		day := residency.DateOf(at)
+		if !at.Before(c.from) {
+			c.unseen[cell.Claim][day]++
+		}
+		at = day.End(c.zone)
+	}
+}
+
+// addDays adds a cell and its answers to every day of its stay, and to those
+// until which it stands.
+func (c *Chronicle) addDays(s *Stay, cell *residency.Cell, answers []residency.JudgedAddress, last time.Time) {
 	outside, open := 0, 0
 	for _, a := range answers {
 		switch a.Side {
@@ -79,7 +143,7 @@ func (c *Chronicle) addDays(s *Stay, cell *residency.Cell) {
 			open++
 		}
 	}
-	first, last := s.First, s.Last
+	first := s.First
 	if first.Before(c.from) {
 		first = c.from
 	}
@@ -106,9 +170,9 @@ func (c *Chronicle) addDays(s *Stay, cell *residency.Cell) {
 }
 
 // addSeen notes from which countries a cell's answers came.
-func (c *Chronicle) addSeen(s *Stay, cell *residency.Cell) {
+func (c *Chronicle) addSeen(s *Stay, cell *residency.Cell, answers []residency.JudgedAddress) {
 	seen := c.seen[cell.Claim]
-	for _, a := range counting(cell) {
+	for _, a := range answers {
 		set := s.Round.Locations[a.Address].Left()
 		for country := range set.All() {
 			as := seenAs{country, a.Side}
@@ -188,9 +252,11 @@ func (t turned) words(list []residency.Country, where residency.Countries) strin
 // Record returns what the period showed of one claim.
 func (c *Chronicle) Record(claim string) ClaimRecord {
 	r := ClaimRecord{Claim: claim, Services: c.services[claim]}
-	for _, d := range c.days[claim] {
-		d.Standing = c.standing(c.claims[claim], d)
-		r.Days = append(r.Days, *d)
+	for _, day := range c.days[claim] {
+		d := *day
+		d.Open += c.unseen[claim][d.Day]
+		d.Standing = c.standing(c.claims[claim], &d)
+		r.Days = append(r.Days, d)
 	}
 	slices.SortFunc(r.Days, func(a, b DayRecord) int { return strings.Compare(a.Day.String(), b.Day.String()) })
 	for _, s := range c.seen[claim] {

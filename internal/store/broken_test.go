@@ -43,7 +43,7 @@ func TestBrokenOffRunHasItsClaims(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("Run(%d) = %v, %v", seq-1, ok, err)
 	}
-	if len(got.Claims) != 1 || got.Claims[0].Claim.ID != "c" || got.Claims[0].Standing != residency.Standing(0) || !got.Partial {
+	if len(got.Claims) != 1 || got.Claims[0].Claim.ID != "c" || got.Claims[0].Standing != residency.StandingUnknown || !got.Partial {
 		t.Errorf("the run that was broken off has the claims %+v, partial %v; want c, unknown", got.Claims, got.Partial)
 	}
 	states, err := s.Claims(t.Context())

@@ -30,8 +30,8 @@ type name struct{ vendor, service, host string }
 
 func nameOf(e *residency.Endpoint) name { return name{e.Vendor, e.Service, e.Host} }
 
-// look looks at everything that is due, batch by batch: while one is judged and
-// remembered, the next is being looked at.
+// look looks at everything that is due, batch by batch: while one is judged, the
+// next is being looked at and the one before is being saved.
 func (p *pass) look(ctx context.Context) {
 	p.probe(ctx)
 	batches := make(chan *batch)
@@ -44,6 +44,8 @@ func (p *pass) look(ctx context.Context) {
 		}
 		p.judge(ctx, b)
 	}
+	p.save(context.WithoutCancel(ctx))
+	p.saved()
 	if len(p.left) > 0 {
 		p.undue, p.cut = append(p.undue, p.left...), true
 	}

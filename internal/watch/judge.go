@@ -42,6 +42,7 @@ func (p *pass) judge(ctx context.Context, b *batch) {
 		list = append(list, p.round(&p.e.Endpoints[i], b))
 	}
 	known := p.recall(ctx, list)
+	p.save(ctx) // the batch before, while this one is judged
 	var out residency.Batch
 	for _, some := range p.portions(list, known) {
 		if known {
@@ -53,7 +54,7 @@ func (p *pass) judge(ctx context.Context, b *batch) {
 		}
 		p.bodies.bound()
 	}
-	p.save(ctx, out)
+	p.ready = out
 	for _, j := range list {
 		p.handOut(j)
 	}

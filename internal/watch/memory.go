@@ -26,7 +26,8 @@ type Memory interface {
 	Bodies(ctx context.Context, hashes []residency.Hash) (map[residency.Hash][]byte, error)
 
 	// Save remembers a batch of rounds and all that follows from them, in one
-	// transaction. A round of the same sight and judgement as the one before
+	// transaction. Recall and Bodies, of other endpoints, may be called while it
+	// is under way. A round of the same sight and judgement as the one before
 	// extends its span.
 	Save(ctx context.Context, seq int64, b residency.Batch) error
 

@@ -8,6 +8,10 @@ import (
 	"residency/internal/residency"
 )
 
+// PartialByMemory is why a run is partial whose memory could not be read or
+// written.
+const PartialByMemory = "the memory could not be used"
+
 // overHTTPS reports whether the address last tried of a resolver was over HTTPS.
 func overHTTPS(s residency.ResolverStatus) bool { return strings.HasPrefix(s.Server, "https://") }
 

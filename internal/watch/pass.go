@@ -31,6 +31,8 @@ type pass struct {
 	unread  bool      // something could not be recalled
 	unsaved bool      // something could not be remembered
 	states  map[string]residency.ClaimState
+	ready   residency.Batch // judged and not saved
+	saving  <-chan error    // of the batch that is being saved; nil: none is
 	keeper  residency.Keeper
 	bodies  locations
 

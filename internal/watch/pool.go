@@ -59,6 +59,9 @@ func (p *pass) redraw(ctx context.Context, b *batch) {
 		d.begun, d.left, d.time = true, settings.PerRun, settings.budget(ctx)
 	}
 	b.drawn = settings.remember(b.looks, p.run.Started)
+	if !settings.Recursive && !b.authoritative() {
+		return // nobody that would be asked again has answered
+	}
 	began := p.e.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.time)
 	defer cancel()
@@ -75,6 +78,19 @@ func (p *pass) redraw(ctx context.Context, b *batch) {
 		}
 	}
 	d.time = max(0, d.time-p.e.Now().Sub(began))
+}
+
+// authoritative reports whether a look of the batch is from a server that
+// answers from its own zones.
+func (b *batch) authoritative() bool {
+	for _, looks := range b.looks {
+		for i := range looks {
+			if looks[i].Authoritative {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // remember adds the first looks to what earlier runs drew.

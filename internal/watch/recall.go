@@ -216,14 +216,28 @@ func (p *pass) read(ctx context.Context, want []residency.Hash) (map[residency.H
 	return p.memory.Bodies(ctx, slices.Compact(want))
 }
 
-// save remembers a batch. After the first failure of a run no other batch is
-// tried: what is full or read-only for one is so for all, and the next run
-// tries again.
-func (p *pass) save(ctx context.Context, b residency.Batch) {
+// save begins to remember the batch that is ready, once the one before it is
+// saved. After the first failure of a run no other batch is tried: what is full
+// or read-only for one is so for all, and the next run tries again.
+func (p *pass) save(ctx context.Context) {
+	p.saved()
+	b := p.ready
+	p.ready = residency.Batch{}
 	if p.memory == nil || p.unsaved || len(b.Rounds) == 0 {
 		return
 	}
-	if err := p.memory.Save(ctx, p.seq, b); err != nil {
+	done := make(chan error, 1)
+	p.saving = done
+	go func() { done <- p.memory.Save(ctx, p.seq, b) }()
+}
+
+// saved waits until the batch under way is saved.
+func (p *pass) saved() {
+	if p.saving == nil {
+		return
+	}
+	if err := <-p.saving; err != nil {
 		p.fail(&p.unsaved, "not everything of this run is remembered", err)
 	}
+	p.saving = nil
 }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"residency/internal/alert"
+	"residency/internal/residency"
+	"residency/internal/watch"
+)
+
+// memoryTrouble says that the memory cannot be used, and that it can again. An
+// outbox that cannot be written tells nobody, so this goes to the channels
+// directly, once each way.
+func (d *daemon) memoryTrouble(ctx context.Context, run residency.Run) {
+	failed := run.Partial && run.PartialBy == watch.PartialByMemory
+	if failed == !d.failing.IsZero() {
+		return
+	}
+	a := residency.Alert{
+		ID: run.ID + "-memory", At: run.Finished, Kind: residency.AlertOperations, Event: residency.EventMonitor, Severity: residency.SeverityCritical,
+		Group: residency.GroupOperations + "store", Run: run.ID, Config: run.ConfigPath, Notice: run.Notice,
+	}
+	why := memoryNotice(run)
+	if failed {
+		d.failing = run.Finished
+		a.Text = "what is found is not remembered: " + why + "\nChecks go on, by themselves. Nothing is told of vendors until it can be remembered."
+		d.log.Error("the memory cannot be used", "store", d.store.Path(), "error", why)
+	} else {
+		a.Event, a.Severity, a.Last = residency.EventMonitorGood, residency.SeverityInfo, true
+		a.Text = "what is found is remembered again\nIt was not from " + clockOf(d.failing) + " to " + clockOf(run.Finished) + "."
+		d.log.Info("the memory can be used again", "store", d.store.Path())
+		d.failing = time.Time{}
+	}
+	if !d.notify {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
+	defer cancel()
+	routes, err := d.e.routes(d.cfg)
+	if err := cmp.Or(alert.Tell(ctx, []residency.Alert{a}, routes), err); err != nil {
+		d.log.Error("tell that the memory fails", "error", err)
+	}
+}
+
+// memoryNotice returns what a run says of its memory.
+func memoryNotice(run residency.Run) string {
+	i := slices.IndexFunc(run.Notices, func(n string) bool {
+		return strings.Contains(n, "remembered") || strings.Contains(n, "known")
+	})
+	if i < 0 {
+		return run.PartialBy
+	}
+	return run.Notices[i]
+}
+
+// clockOf writes an instant for people.
+func clockOf(t time.Time) string { return t.UTC().Format("15:04 UTC on 2 Jan 2006") }
