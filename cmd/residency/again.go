@@ -102,7 +102,9 @@ func (j *judge) past(t ledger.Trial, locations map[netip.Addr]residency.Location
 			continue
 		}
 		list[i].Runs += s.Runs
-		list[i].Last = s.Last // they come oldest first
+		if s.Last.After(list[i].Last) { // unless the clock was set back
+			list[i].Last = s.Last
+		}
 	}
 	slices.SortStableFunc(list, func(a, b ledger.Sighting) int { return a.Last.Compare(b.Last) })
 	past := make([]policy.Past, len(list))

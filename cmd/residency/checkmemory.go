@@ -56,8 +56,8 @@ type unopened struct {
 func (u unopened) Begin(context.Context, residency.Run) (int64, error) { return 0, u.err }
 
 // after does what follows a run: it tells and writes figures, if that is wanted,
-// and deletes what has grown old. What fails is one error, and nothing of it is
-// lost.
+// deletes what has grown old, and signs the evidence log. What fails is one
+// error, and nothing of it is lost.
 func (m *checkMemory) after(ctx context.Context, run residency.Run, f checkFlags) error {
 	var errs []error
 	switch {
@@ -70,7 +70,7 @@ func (m *checkMemory) after(ctx context.Context, run residency.Run, f checkFlags
 	}
 	if m.store != nil {
 		_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
-		errs = append(errs, err)
+		errs = append(errs, err, m.e.signRun(ctx, m.house.cfg, m.store))
 	}
 	if f.metricsFile != "" {
 		errs = append(errs, m.writeFigures(ctx, run, f.metricsFile))

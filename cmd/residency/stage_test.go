@@ -60,7 +60,6 @@ type stage struct {
 
 	log    bytes.Buffer
 	d      *daemon
-	reload bool
 	end    context.CancelFunc // of the daemon
 	failed []string           // what the courier or the loop's log said went wrong
 	jump   time.Duration      // the clock is set by so much at the next wait

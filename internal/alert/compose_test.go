@@ -3,8 +3,8 @@ package alert
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"

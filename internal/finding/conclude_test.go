@@ -85,6 +85,25 @@ func TestLadder(t *testing.T) {
 	}
 }
 
+// TestLadderAfterAWrongClock: what was told under a clock that was a year ahead
+// is reminded of by the dates that there are.
+func TestLadderAfterAWrongClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, promise("c", "2026-03-31"))
+	w.judge("c", cc("IN"), residency.Outside, place(10, cc("CN")))
+	w.look(dayAt("2027-02-01"))
+	var got []string
+	for _, at := range []string{"2026-03-20", "2026-03-21", "2026-03-25", "2026-04-01", "2026-04-02"} {
+		for _, a := range w.look(dayAt(at, 1)) {
+			got = append(got, at+" "+string(a.Event))
+		}
+	}
+	want := []string{"2026-03-20 reminder", "2026-03-25 reminder", "2026-04-01 due", "2026-04-02 overdue"}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
 // TestLadderWhateverTheTimes: at whatever times runs take place, no step is
 // told twice, none before its time, and after the due date every run day has
 // its message.

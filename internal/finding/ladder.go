@@ -34,7 +34,11 @@ func (c *conclusion) remind(f *residency.Finding) {
 	if !ok || !claim.Live() || f.Waiver != "" || !tells(*f) {
 		return
 	}
-	event, told, detail := c.rung(claim, *f, toldAt(*f))
+	opened := toldAt(*f)
+	if opened.Sub(c.at) > 48*time.Hour {
+		opened = time.Time{} // told under a clock that was wrong: no due date would come after it
+	}
+	event, told, detail := c.rung(claim, *f, opened)
 	if event == "" {
 		return
 	}

@@ -265,8 +265,8 @@ func sameSight(a, b residency.Finding) bool {
 		a.Waiver == b.Waiver && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Reasons, b.Reasons)
 }
 
-// notOutside goes on with an open finding whose cell is not outside. Only
-// inside closes it: what cannot be told, or was not measured, does not.
+// notOutside goes on with an open finding whose cell is not outside. What
+// cannot be told, or was not measured, does not close it.
 func (s *step) notOutside() {
 	s.f = clone(*s.known)
 	if s.f.Waiver != s.cell.Waiver && s.cell.Verdict != residency.Inside {
@@ -275,6 +275,14 @@ func (s *step) notOutside() {
 	switch {
 	case !s.cell.Counts && s.cell.Endpoint.RetiredAt(s.run.At):
 		s.end(residency.ClosedRetired)
+	case !s.cell.Counts && s.cell.Verdict == residency.Undetermined:
+		// A declared CDN of which only anycast addresses are left: the claim can
+		// hold, so nobody may be reminded of this one for ever.
+		if s.showsAny() {
+			s.unsure()
+		} else {
+			s.end(residency.ClosedGone)
+		}
 	case !s.cell.Counts:
 	case s.cell.Verdict == residency.Inside && s.shows(residency.SideInside):
 		s.end(residency.ClosedReclassified)
@@ -289,6 +297,13 @@ func (s *step) notOutside() {
 func (s *step) shows(side residency.Side) bool {
 	return slices.ContainsFunc(s.cell.Addresses, func(a residency.JudgedAddress) bool {
 		return a.Counts && a.Side == side && slices.Contains(s.f.Addresses, a.Address)
+	})
+}
+
+// showsAny reports whether the cell shows an address of the finding at all.
+func (s *step) showsAny() bool {
+	return slices.ContainsFunc(s.cell.Addresses, func(a residency.JudgedAddress) bool {
+		return slices.Contains(s.f.Addresses, a.Address)
 	})
 }
 

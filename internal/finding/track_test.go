@@ -154,6 +154,30 @@ func TestTrackRetired(t *testing.T) {
 	}
 }
 
+// TestTrackOnlyAnycastLeft: a cell of a declared CDN that shows nothing but
+// anycast addresses any more does not count, and its finding ends.
+func TestTrackOnlyAnycastLeft(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		shown byte
+		want  residency.ClosedAs
+	}{"others": {11, residency.ClosedGone}, "the same": {10, ""}} {
+		w := newWorld(t, promise("c", ""))
+		w.judge("c", cc("IN"), residency.Outside, place(10, cc("CN")))
+		w.look(dayAt("2026-01-01"))
+		cell := *w.judge("c", cc("IN"), residency.Undetermined, place(tt.shown, cc("CN"), cc("SG")))
+		cell.Counts = false
+		for i := range cell.Addresses {
+			cell.Addresses[i].Counts = false
+		}
+		w.set(cell)
+		w.look(dayAt("2026-01-03"))
+		if f := w.only("c", "IN"); f.ClosedAs != tt.want {
+			t.Errorf("%s: closed as %q, want %q", name, f.ClosedAs, tt.want)
+		}
+	}
+}
+
 // TestTrackIntoOutside: an address that was shown before and not outside did
 // not move; what is known of it changed.
 func TestTrackIntoOutside(t *testing.T) {

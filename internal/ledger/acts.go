@@ -35,6 +35,7 @@ type acts struct {
 	givenUp []gapAct
 	records int64
 	runs    int64
+	reach   reach // of the runs
 }
 
 type (
@@ -56,6 +57,7 @@ const recordStart = `{"schema":"` + recordSchema + `",`
 func (a *acts) note(index int64, e Entry) error {
 	if e.Run != nil {
 		a.runs++
+		a.reach.add(e.Run)
 		return nil
 	}
 	a.records++

@@ -20,6 +20,11 @@ func (b *opened) judgeRuns(ctx context.Context) error {
 	if b.manifest.Context > 1 && b.known.wasPruned(b.manifest.Context-1) {
 		again.gap = b.runs[b.manifest.Context].run.At.Time // what came before is gone, by policy
 	}
+	again.reach = &reach{}
+	for j := range b.ordered() {
+		again.reach.add(j.run)
+	}
+	again.reach.end()
 	if err := b.earlier(ctx, again); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"residency/internal/residency"
@@ -30,16 +31,23 @@ func (r *rejudge) trial(h *history, run *RunEntry, round residency.RoundSeal, cl
 		last := h.stretches[n-1]
 		t.Before, t.BeforeSight, t.BeforeAt = last.judgement, last.sight, r.times[last.runs[len(last.runs)-1]]
 	}
-	h.drop(r.times, t.since())
+	h.drop(r.times, r.reach.of(run))
 	for _, s := range h.stretches {
-		if first := r.times[s.runs[0]]; !first.Before(t.since()) {
-			t.Past = append(t.Past, Sighting{s.sight, s.judgement, len(s.runs), first, r.times[s.runs[len(s.runs)-1]]})
+		n := 0
+		for _, i := range s.runs {
+			if !r.times[i].Before(t.since()) {
+				n++
+			}
+		}
+		if n > 0 { // the clock may have been set back between its runs
+			t.Past = append(t.Past, Sighting{s.sight, s.judgement, n, r.times[s.runs[0]], r.times[s.runs[len(s.runs)-1]]})
 		}
 	}
 	return t
 }
 
-// drop forgets the runs before the window, but for the very last one.
+// drop forgets the runs that no window reaches any more, but for the very last
+// one.
 func (h *history) drop(times []time.Time, since time.Time) {
 	for len(h.stretches) > 0 {
 		s := &h.stretches[0]
@@ -51,6 +59,36 @@ func (h *history) drop(times []time.Time, since time.Time) {
 		}
 		h.stretches = h.stretches[1:]
 	}
+}
+
+// reach knows how far back a run and all those after it look. Where the clock
+// was set back, a later run looks back further than the one before it, and what
+// that one had no use for is needed again.
+type reach struct {
+	seqs  []int64
+	since []time.Time
+}
+
+// add takes in the next run.
+func (r *reach) add(run *RunEntry) {
+	r.seqs, r.since = append(r.seqs, run.Seq), append(r.since, run.At.Add(-run.Window()))
+}
+
+// end is called when every run is known.
+func (r *reach) end() {
+	for i := len(r.since) - 2; i >= 0; i-- {
+		if r.since[i+1].Before(r.since[i]) {
+			r.since[i] = r.since[i+1]
+		}
+	}
+}
+
+// of returns the earliest time that the run or one after it looks back to.
+func (r *reach) of(run *RunEntry) time.Time {
+	if i, ok := slices.BinarySearch(r.seqs, run.Seq); ok {
+		return r.since[i]
+	}
+	return run.At.Add(-run.Window())
 }
 
 // add remembers a round of a run.

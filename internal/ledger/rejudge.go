@@ -48,17 +48,16 @@ type rejudge struct {
 	v                         *Verifier
 	known                     *acts
 	past                      map[string]*history
+	reach                     *reach
 	seen                      hashSet
-	from                      int64          // the first run whose rounds are judged again
-	times                     []time.Time    // at which each run judged, in order
-	gap                       time.Time      // that of the last run whose rounds are gone; zero for none
-	config                    residency.Hash // of the configuration at hand
-	body                      []byte
+	from                      int64       // the first run whose rounds are judged again
+	times                     []time.Time // at which each run judged, in order
+	gap                       time.Time   // that of the last run whose rounds are gone; zero for none
 	bodies, judged, notJudged atomic.Int64
 }
 
 func newRejudge(v *Verifier, known *acts) *rejudge {
-	return &rejudge{v: v, known: known, past: map[string]*history{}}
+	return &rejudge{v: v, known: known, past: map[string]*history{}, reach: &known.reach}
 }
 
 // forget says that a run's rounds are gone: what follows it cannot be judged

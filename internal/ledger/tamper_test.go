@@ -131,6 +131,11 @@ func attacks() []attack {
 		{"the same, with the other key on record too", func(a *attacked) { a.swapKey() }, "the log is signed with another key"},
 		{"the same, as if the key had been rotated", func(a *attacked) { a.kept = nil; a.forgeVerdict(13); a.reseal(13); a.rotateAway() }, "of the first 22 leaves"},
 		{"leaves are added, and signed with another key", func(a *attacked) { a.rotateAway() }, "signed by a key before it was in force"},
+		{"a deletion by policy on record that covers runs to come, sealed and signed by us", func(a *attacked) {
+			a.excuse(a.leafOf(12), 1000)
+			delete(a.runs, 18)
+			delete(a.rounds, 18)
+		}, "runs were deleted which were not there yet"},
 		{"a verdict that does not follow from what was seen, sealed and signed by whoever has our key", func(a *attacked) {
 			a.kept = nil
 			a.forgeVerdict(7)
@@ -199,6 +204,19 @@ func (a *attacked) promise(seq int64, quote string) {
 
 func (a *attacked) forgeVerdict(seq int64) {
 	a.round(seq, 1).Judgement = a.keep(`{"all":"well"}`)
+}
+
+// excuse puts on record, before a leaf, that runs up to the given one were
+// deleted by policy, and has our key sign it.
+func (a *attacked) excuse(index int, last int64) {
+	leaf, err := RecordLeaf(residency.Record{Kind: "pruned", At: day, By: "eve", Body: canonical(Pruned{First: 1, Last: last})})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.kept = nil
+	a.leaves = slices.Insert(a.leaves, index, leaf)
+	a.rehash()
+	a.resign(testKey(a.t, 1))
 }
 
 // swapKey makes the whole log anew under a key of the attacker's.

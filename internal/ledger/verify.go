@@ -183,6 +183,7 @@ func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) 
 	if w.tree.n < rep.Size {
 		return nil, tampered(-1, fmt.Sprintf("%d leaves", rep.Size), fmt.Sprintf("%d", w.tree.n), "the log lacks leaves")
 	}
+	w.known.reach.end()
 	rep.Root, rep.Runs, rep.Records = w.tree.root(), w.known.runs, w.known.records
 	return w.known, w.end(ctx)
 }
@@ -223,12 +224,30 @@ func (w *walker) leaf(ctx context.Context, p *parsed) error {
 	if err != nil && w.bad == nil {
 		w.bad = tampered(index, "a run or a record", err, "leaf")
 	}
+	if err := w.pruning(index); err != nil && w.bad == nil {
+		w.bad = err
+	}
 	for _, check := range []func(int64, *RunEntry) error{w.sequence, w.date} {
 		if err := check(index, p.entry.Run); err != nil && w.bad == nil {
 			w.bad = err
 		}
 	}
 	return w.step(ctx, p.hash)
+}
+
+// pruning wants a deletion by policy to be one of runs that were there. Else a
+// record could excuse in advance whatever is done to the runs that follow it.
+func (w *walker) pruning(index int64) error {
+	n := len(w.known.pruned)
+	if n == w.prunings {
+		return nil
+	}
+	w.prunings = n
+	p := w.known.pruned[n-1]
+	if p.Last <= w.last {
+		return nil
+	}
+	return tampered(index, fmt.Sprintf("run %d at most", w.last), fmt.Sprintf("run %d", p.Last), "a record says that runs were deleted which were not there yet")
 }
 
 // walker is the state of one walk over the log.
@@ -242,6 +261,8 @@ type walker struct {
 	tree  rootBuilder
 	bad   error // what is odd and waits for a checkpoint to say whose fault it is
 	last  int64 // number of the last run
+
+	prunings int // records of deletions that were seen
 
 	stored   []residency.Hash // the hashes of the next leaves, read in portions
 	from     int64            // the first leaf they belong to

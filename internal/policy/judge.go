@@ -39,7 +39,7 @@ type Facts struct {
 // is inside or outside by where that address is.
 func Judge(c residency.Claim, f Facts) residency.Cell {
 	cell := residency.Cell{Claim: c.ID, Endpoint: f.Endpoint, Market: f.Market.Code, Counts: true}
-	s := survey(f)
+	s := survey(reachable(f))
 	cell.Coverage = s.coverage
 	cell.Addresses = placeAll(c, f, s)
 

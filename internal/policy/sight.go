@@ -167,8 +167,10 @@ func (s *sight) count(o *residency.Observation) {
 func (s *sight) add(o *residency.Observation, run int, at time.Time) {
 	ofMarket, strong := o.OfMarket(), isTailored(o)
 	if m := s.need(need{o.Subnet.Prefix, o.Type}); m != nil {
-		meets := o.Meets()
-		if meets || o.Failure == residency.FailNXDomain {
+		// What was answered later than now was answered under a clock that has
+		// been set back since. Nobody knows when that was, so it meets nothing.
+		meets := o.Meets() && !at.After(s.facts.At)
+		if meets || o.Failure == residency.FailNXDomain && !at.After(s.facts.At) {
 			if !m.heard || at.After(m.at) {
 				m.heard, m.at = true, at
 			}
@@ -281,7 +283,9 @@ func (s *sight) unmet() []residency.Reason {
 func (s *sight) silent() []residency.Reason {
 	answered, met := map[spoke]bool{}, map[string]bool{}
 	for i := range s.facts.Past {
-		hear(s.facts.Past[i].Looks, answered, met)
+		if !s.facts.Past[i].Last.After(s.facts.At) {
+			hear(s.facts.Past[i].Looks, answered, met)
+		}
 	}
 	hear(s.facts.Looks, answered, met)
 	counts := map[string]bool{}  // resolver: true when it counts or may

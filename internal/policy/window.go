@@ -122,7 +122,19 @@ func (s *sight) runs(outside []residency.JudgedAddress, g residency.Grade) int {
 	if now {
 		n += 1 + s.facts.Same
 	}
-	return n
+	return n + s.carried()
+}
+
+// carried returns in how many runs something was seen outside, as the run before
+// counted them, where that was longer ago than the window: who looks once a day,
+// a little late each time, has never looked twice within a day, and would never
+// be told of what is there every day.
+func (s *sight) carried() int {
+	b := s.facts.Before
+	if b == nil || b.Verdict != residency.Undetermined || len(s.facts.Past) > 0 || s.facts.Same > 0 {
+		return 0
+	}
+	return b.Confirm.Seen
 }
 
 // wasOutside reports whether the cell was outside when it was judged last.
@@ -256,6 +268,10 @@ func (s *sight) unseenSince(outside []residency.JudgedAddress) (last, from time.
 		last = later(last, before.LastOutside)
 		from = before.ClearFrom
 	}
+	if ahead := s.facts.At.Add(s.facts.Window); last.After(ahead) || from.After(ahead) {
+		// Written under a clock that was far ahead: nothing would end before it.
+		last, from = earlier(last, s.facts.At), time.Time{}
+	}
 	if !s.heardAfter(last) {
 		return last, time.Time{}
 	}
@@ -268,6 +284,23 @@ func (s *sight) unseenSince(outside []residency.JudgedAddress) (last, from time.
 // heardAfter reports whether everything needed was answered later than the
 // given time.
 func (s *sight) heardAfter(t time.Time) bool { return s.heardSince(t.Add(1)) }
+
+// reachable leaves out of the past what lies further ahead than the window: it
+// was seen under a clock that was wrong, and would be of every window until then.
+func reachable(f Facts) Facts {
+	ahead := f.At.Add(f.Window)
+	if slices.ContainsFunc(f.Past, func(p Past) bool { return p.Last.After(ahead) }) {
+		f.Past = slices.DeleteFunc(slices.Clone(f.Past), func(p Past) bool { return p.Last.After(ahead) })
+	}
+	return f
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

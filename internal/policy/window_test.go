@@ -116,9 +116,13 @@ func TestWindow(t *testing.T) {
 			1h sg -> undetermined unconfirmed 1/2
 			24h sg -> undetermined unconfirmed 1/2
 			24h1m sg -> inside`,
-		"once a day is never twice in a window": `0h cn -> undetermined unconfirmed 1/2
-			25h cn -> undetermined unconfirmed 1/2
-			49h cn -> outside`,
+		"once a day, a little late": `0h cn -> undetermined unconfirmed 1/2
+			25h cn -> outside`,
+		"once a day, and not there in between": `0h cn -> undetermined unconfirmed 1/2
+			25h sg -> inside
+			50h cn -> undetermined unconfirmed 1/2
+			75h timeout -> not_measured timeout
+			100h cn -> undetermined unconfirmed 1/2`,
 		"an outage closes nothing": `0h cn -> undetermined unconfirmed 1/2
 			1h cn -> outside
 			2h timeout -> outside last 1h0m0s
@@ -162,6 +166,25 @@ func TestWindow(t *testing.T) {
 			2h sg -> outside last 11h0m0s
 			12h sg -> outside last 11h0m0s clear 12h0m0s
 			36h sg -> inside`,
+		"a clock that was a year ahead": `0h cn -> undetermined unconfirmed 1/2
+			8760h cn -> outside
+			1h sg -> outside last 1h0m0s
+			2h sg -> outside last 1h0m0s clear 2h0m0s
+			26h sg -> inside`,
+		"a clock that was a year ahead, and clear there": `0h cn -> undetermined unconfirmed 1/2
+			1h cn -> outside
+			8760h sg -> outside last 1h0m0s clear 8760h0m0s
+			2h sg -> outside last 1h0m0s clear 2h0m0s
+			26h sg -> inside`,
+		"what was answered in a future meets nothing now": `20h sg -> inside
+			3h timeout -> not_measured timeout
+			21h timeout -> inside
+			45h timeout -> not_measured timeout`,
+		"what was answered a year ahead meets nothing": `0h sg -> inside
+			8760h sg -> inside
+			1h timeout -> inside
+			25h timeout -> not_measured timeout
+			26h sg -> inside`,
 		"below the claim's grade": `0h one -> undetermined below-grade
 			1h one -> undetermined below-grade
 			2h sg -> undetermined below-grade

@@ -215,7 +215,7 @@ type event struct {
 // slowly judges the last of the events by the rules as one would say them, from
 // the whole story each time.
 func slowly(story []event, window time.Duration) (residency.Verdict, time.Time, time.Time) {
-	held := false
+	held, seen := false, 0 // in how many runs, where that was not enough
 	var verdict residency.Verdict
 	var last, from time.Time
 	for k, now := range story {
@@ -224,6 +224,9 @@ func slowly(story []event, window time.Duration) (residency.Verdict, time.Time, 
 			if !e.at.Before(now.at.Add(-window)) {
 				count[e.what]++
 			}
+		}
+		if k > 0 && now.what == 'o' && story[k-1].at.Before(now.at.Add(-window)) {
+			count['o'] += seen // there is no run in the window but this one
 		}
 		wasHeld := held
 		held = count['o'] >= 2 || wasHeld && count['o'] > 0
@@ -244,6 +247,9 @@ func slowly(story []event, window time.Duration) (residency.Verdict, time.Time, 
 			verdict = residency.Inside
 		default:
 			verdict = residency.NotMeasured
+		}
+		if seen = 0; verdict == residency.Undetermined {
+			seen = count['o']
 		}
 	}
 	return verdict, last, from

@@ -94,7 +94,7 @@ func (s *Store) Waiting(ctx context.Context, name string, since, now time.Time) 
 			}
 			c.settled = next
 		}
-		rows, err := w.query("SELECT a.data FROM alerts a WHERE "+untold+` AND a.not_before <= $5
+		rows, err := w.query("SELECT a.data FROM alerts a WHERE "+untold+` AND (a.not_before <= $5 OR a.at > $5) -- of a clock that has been set back since
 			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.channel = $1 AND d.topic = a.topic AND d.state = 'waiting') ORDER BY a.n`,
 			name, c.settled, c.heard, c.since, micros(now))
 		if err != nil {
@@ -177,6 +177,13 @@ func (s *Store) Fix(ctx context.Context, n residency.Notification, at time.Time)
 	})
 }
 
+// No try is put off for longer than this, and no lease is: what is further ahead
+// was written under a clock that has been set back since.
+const (
+	longestWait  = 7 * time.Hour
+	longestLease = 2 * time.Hour
+)
+
 // Ready returns the deliveries of a channel that are to be tried at now,
 // oldest first and at most limit of them, and leases each until the given
 // time, so that no other process sends it meanwhile.
@@ -184,7 +191,8 @@ func (s *Store) Ready(ctx context.Context, name string, now, lease time.Time, li
 	var list []residency.Delivery
 	err := s.tx(ctx, "take deliveries", func(w *writer) error {
 		var err error
-		list, err = s.deliveries(w.ctx, w.tx, "WHERE state = 'waiting' AND channel = $1 AND due <= $2 AND lease <= $2 ORDER BY fixed, id LIMIT $3", name, micros(now), limit)
+		list, err = s.deliveries(w.ctx, w.tx, "WHERE state = 'waiting' AND channel = $1 AND (due <= $2 OR due > $4) AND (lease <= $2 OR lease > $5) ORDER BY fixed, id LIMIT $3",
+			name, micros(now), limit, micros(now.Add(longestWait)), micros(now.Add(longestLease)))
 		if err != nil {
 			return err
 		}

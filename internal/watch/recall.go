@@ -75,11 +75,21 @@ func (j *judging) hold(sight residency.Hash) {
 	latest := j.rec.Spans[n-1]
 	for i := range j.rec.Cells {
 		c := &j.rec.Cells[i]
-		if c.Verdict == residency.Outside && (!c.LastOutside.IsZero() || latest.Sight != sight || !j.looked) {
+		if c.Verdict == residency.Outside && (latest.Sight != sight || !j.looked || j.restsOnEarlier(c)) {
 			j.held = &earlier{sight: latest.Sight}
 			return
 		}
 	}
+}
+
+// restsOnEarlier reports whether the cell has an address outside that this round
+// does not show. It may do so whatever the cell says of itself: the claim may be
+// another by now.
+func (j *judging) restsOnEarlier(c *residency.Cell) bool {
+	return slices.ContainsFunc(c.Addresses, func(a residency.JudgedAddress) bool {
+		_, shown := j.round.Locations[a.Address]
+		return a.Side == residency.SideOutside && !shown
+	})
 }
 
 // portions parts a batch so that the earlier sights that one part needs fit

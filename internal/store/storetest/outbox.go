@@ -83,6 +83,38 @@ func newChannel(t *testing.T, open Open) {
 	waits(t, s, "ch", Start(), back.ID, late.ID)
 }
 
+// clockSetBack: what was saved, leased or put off under a clock that was far
+// ahead does not wait until the clock gets there again.
+func clockSetBack(t *testing.T, open Open) {
+	s := fresh(t, open)
+	ctx := t.Context()
+	ahead := Start().Add(365 * 24 * time.Hour)
+	a := Alert(1, ahead)
+	a.NotBefore = ahead.Add(time.Minute)
+	tell(t, s, 1, a)
+	waits(t, s, "ch", Start(), a.ID)
+	waits(t, s, "ch", ahead) // there it waits for others of its group
+	if err := s.Fix(ctx, note("k", "ch", a), ahead); err != nil {
+		t.Fatal(err)
+	}
+	ready := func(now time.Time, want int) {
+		t.Helper()
+		if list, err := s.Ready(ctx, "ch", now, now.Add(time.Minute), 5); err != nil || len(list) != want {
+			t.Errorf("Ready at %v: %d deliveries, %v, want %d", now, len(list), err, want)
+		}
+	}
+	ready(Start(), 1) // it was due a year later
+	ready(Start(), 0)
+	ready(ahead, 1)
+	ready(ahead, 0)
+	ready(Start(), 1) // it was leased a year later
+	if err := s.Tried(ctx, "k", residency.Receipt{At: Start()}, Start().Add(6*time.Hour), false, nil); err != nil {
+		t.Fatal(err)
+	}
+	ready(Start(), 0)
+	ready(Start().Add(6*time.Hour), 1)
+}
+
 // manyChannels: what is settled for one channel is not for another, over many
 // alerts.
 func manyChannels(t *testing.T, open Open) {

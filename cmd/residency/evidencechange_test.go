@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"residency/internal/residency"
+)
+
+// TestVerifyAfterChanges: a history that is honest verifies, also where the
+// clock was set back, and where other claims, markets and endpoints were judged
+// from one run to the next.
+func TestVerifyAfterChanges(t *testing.T) {
+	t.Parallel()
+	changes := map[string]func(w *watched, rng *rand.Rand, first watched){
+		"clock": func(w *watched, rng *rand.Rand, _ watched) {
+			w.now = w.now.Add(-time.Duration(rng.IntN(300)) * time.Minute)
+		},
+		"configuration": reconfigure,
+	}
+	for name, change := range changes {
+		for seed := range uint64(6) {
+			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
+				t.Parallel()
+				w := watchedStore(t, seed, 2)
+				engine := *w.engine
+				first := watched{engine: &engine}
+				rng := rand.New(rand.NewPCG(seed, 7))
+				w.engine.Rand = rand.NewChaCha8([32]byte{byte(seed)}) // ids, also of the same second
+				for i := range 40 {
+					if rng.IntN(3) == 0 {
+						change(w, rng, first)
+					}
+					w.run(t, rng, i)
+				}
+				if _, err := w.signer.Sign(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if code, out := w.verify(t, w.path, "--key", w.key.Public().String()); code != 0 {
+					t.Errorf("verify: exit %d\n%s", code, out)
+				}
+			})
+		}
+	}
+}
+
+// reconfigure judges some of the endpoints, markets and claims there were at
+// first, the claims by other regions now and then.
+func reconfigure(w *watched, rng *rand.Rand, first watched) {
+	e, was := w.engine, first.engine
+	if rng.IntN(3) == 0 {
+		e.Endpoints = was.Endpoints[:1+rng.IntN(len(was.Endpoints))]
+	}
+	e.Claims = slices.Clone(was.Claims[:1+rng.IntN(len(was.Claims))])
+	if rng.IntN(3) == 0 {
+		e.Markets = slices.Clone(was.Markets[:1+rng.IntN(len(was.Markets))])
+	}
+	if rng.IntN(2) == 0 {
+		e.Claims[0].Regions.Countries = residency.CountriesOf(residency.MustCountry("CN"))
+	}
+	if rng.IntN(6) == 0 {
+		e.Markets = slices.Clone(was.Markets)
+		e.Markets[0].Subnets = was.Markets[1].Subnets
+	}
+}
