@@ -193,6 +193,9 @@ func (d *daemon) loop() *watch.Loop {
 	if d.store != nil {
 		l.Served, l.Instant, l.Reassess, l.Judged = servedMemo{d.store}, d.nextDue, d.reassess, d.judged
 	}
+	if every := d.manager.watchdog(); every > 0 {
+		l.Pause = min(30*time.Second, every/2)
+	}
 	if d.tune != nil {
 		d.tune(l)
 	}

@@ -22,6 +22,7 @@ type reloader struct {
 	inUse  string           // hash of the configuration in use
 	bad    string           // hash of what was last said to be wrong
 	told   func()           // called before reading on demand; may be nil
+	kept   func()           // called after it, when the old one stays in use; may be nil
 }
 
 // wait returns the next configuration that differs from the one in use, and is
@@ -43,6 +44,9 @@ func (r *reloader) wait(ctx context.Context) *config.Config {
 		}
 		if cfg := r.read(demanded); cfg != nil {
 			return cfg
+		}
+		if demanded && r.kept != nil {
+			r.kept()
 		}
 	}
 }

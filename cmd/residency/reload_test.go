@@ -29,6 +29,8 @@ func TestReloader(t *testing.T) {
 			log:  slog.New(slog.NewTextHandler(&log, nil)),
 			load: func(string) (*config.Config, error) { return &config.Config{SHA256: hash}, wrong },
 		}
+		begun, ended := 0, 0 // as the service manager counts
+		r.told, r.kept = func() { begun++ }, func() { ended++ }
 		begin := time.Now()
 		time.AfterFunc(45*time.Second, func() { hash, wrong = "two", errors.New("config.toml:1:1: unknown key") })
 		time.AfterFunc(105*time.Second, func() { demand <- os.Interrupt })
@@ -52,6 +54,9 @@ func TestReloader(t *testing.T) {
 		}
 		if !strings.Contains(log.String(), "has not changed") {
 			t.Errorf("a demand without a change is not answered:\n%s", log.String())
+		}
+		if begun != 2 || ended != 2 {
+			t.Errorf("%d readings on demand begun and %d ended, want 2 and 2: nobody is to wait for ever", begun, ended)
 		}
 	})
 }

@@ -148,6 +148,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 		return residency.Run{}, errors.New("read " + s.Path() + ": nothing was checked yet")
 	}
 	run, now := runs[0], e.now()
+	unjudged(&run, cfg.Claims)
 	for _, id := range ids {
 		if !slices.ContainsFunc(run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id }) {
 			return run, fmt.Errorf("the latest check judged no claim %q", id)
@@ -177,6 +178,18 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	return run, nil
 }
 
+// unjudged adds the claims of the configuration that the run did not judge: a
+// claim that was added since is not known to hold.
+func unjudged(run *residency.Run, claims []residency.Claim) {
+	for _, c := range claims {
+		if !c.Live() || slices.ContainsFunc(run.Claims, func(s residency.ClaimStanding) bool { return s.Claim.ID == c.ID }) {
+			continue
+		}
+		run.Claims = append(slices.Clone(run.Claims), residency.ClaimStanding{Claim: c}) // nothing is known of it
+		run.Notices = append(slices.Clone(run.Notices), fmt.Sprintf("%s was not judged yet: it is new in the configuration", c.ID))
+	}
+}
+
 // stateClaims brings standings up to now: a claim may have come due since, and
 // the store knows since when each has stood so.
 func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now time.Time) error {
@@ -187,8 +200,11 @@ func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now ti
 	for i := range run.Claims {
 		c := &run.Claims[i]
 		for _, st := range states {
-			if st.Claim == c.Claim.ID {
-				c.LastOutside, c.BrokenSince = st.LastOutside, st.BrokenSince
+			if st.Claim != c.Claim.ID {
+				continue
+			}
+			if c.LastOutside = st.LastOutside; c.Standing == residency.Broken {
+				c.BrokenSince = st.BrokenSince
 			}
 		}
 		if !c.Claim.InForce(now) {

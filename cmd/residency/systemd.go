@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
@@ -23,4 +24,15 @@ func (m manager) alive()          { m.tell(systemd.SdNotifyWatchdog) }
 func (m manager) status(s string) { m.tell("STATUS=" + s) }
 func (m manager) reloading() {
 	m.tell(systemd.SdNotifyReloading)
+}
+
+// watchdog returns how often the manager wants to hear that the program is
+// alive; zero when it does not.
+func (m manager) watchdog() time.Duration {
+	every, err := systemd.SdWatchdogEnabled(false)
+	if err != nil {
+		m.log.Warn("read the service manager's watchdog time", "error", err)
+		return 0
+	}
+	return every
 }

@@ -76,7 +76,7 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 	signal.Notify(demand, syscall.SIGHUP)
 	defer signal.Stop(demand)
 	m := manager{log}
-	again := &reloader{path: path, load: e.loader().Load, log: log, every: 30 * time.Second, demand: demand, inUse: cfg.SHA256, told: m.reloading}
+	again := &reloader{path: path, load: e.loader().Load, log: log, every: 30 * time.Second, demand: demand, inUse: cfg.SHA256, told: m.reloading, kept: m.ready}
 	beat := &pulse{now: e.now}
 	var current atomic.Pointer[daemon]
 	for {

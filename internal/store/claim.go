@@ -6,7 +6,9 @@ import (
 	"residency/internal/residency"
 )
 
-// saveClaims keeps the standings of a run's claims, and since when they stand.
+// saveClaims keeps the standings of a run's claims, and since when they stand. A
+// run that is partial may have missed what was outside, so that it ends nothing:
+// since when a claim is broken would be lost.
 func (s *Store) saveClaims(w *writer, run residency.Run) error {
 	for _, st := range run.Claims {
 		var standing string
@@ -14,6 +16,10 @@ func (s *Store) saveClaims(w *writer, run residency.Run) error {
 		_, err := w.get([]any{&standing, &since, &broken, &outside}, "SELECT standing, since, broken_since, last_outside FROM claims WHERE id = $1", st.Claim.ID)
 		if err != nil {
 			return err
+		}
+		outsideBefore := standing == residency.Broken.String() || standing == residency.Pending.String()
+		if run.Partial && outsideBefore && st.Standing != residency.Broken && st.Standing != residency.Pending {
+			continue
 		}
 		at := micros(run.At)
 		if standing != st.Standing.String() {

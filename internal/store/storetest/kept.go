@@ -153,10 +153,11 @@ func cells(t *testing.T, open Open) {
 func claims(t *testing.T, open Open) {
 	s := fresh(t, open)
 	ctx := t.Context()
-	for n, standing := range []residency.Standing{residency.Pending, residency.Broken, residency.Broken, residency.Holding} {
+	for n, standing := range []residency.Standing{residency.Pending, residency.Broken, residency.Broken, residency.StandingUnknown, residency.Holding} {
 		run := RunAt(n + 1)
+		run.Partial = standing == residency.StandingUnknown // it ends nothing
 		st := residency.ClaimStanding{Claim: residency.Claim{ID: "c"}, Standing: standing}
-		if standing != residency.Holding {
+		if standing == residency.Pending || standing == residency.Broken {
 			st.LastOutside = run.At
 		}
 		run.Claims = []residency.ClaimStanding{st}
@@ -171,7 +172,8 @@ func claims(t *testing.T, open Open) {
 			{Claim: "c", Standing: residency.Pending, Since: RunAt(1).At, LastOutside: RunAt(1).At, Seq: 1},
 			{Claim: "c", Standing: residency.Broken, Since: RunAt(2).At, BrokenSince: RunAt(2).At, LastOutside: RunAt(2).At, Seq: 2},
 			{Claim: "c", Standing: residency.Broken, Since: RunAt(2).At, BrokenSince: RunAt(2).At, LastOutside: RunAt(3).At, Seq: 3},
-			{Claim: "c", Standing: residency.Holding, Since: RunAt(4).At, LastOutside: RunAt(3).At, Seq: 4},
+			{Claim: "c", Standing: residency.Broken, Since: RunAt(2).At, BrokenSince: RunAt(2).At, LastOutside: RunAt(3).At, Seq: 3},
+			{Claim: "c", Standing: residency.Holding, Since: RunAt(5).At, LastOutside: RunAt(3).At, Seq: 5},
 		}[n : n+1]
 		got, err := s.Claims(ctx)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
