@@ -98,7 +98,7 @@ func (d *daemon) resume(ctx context.Context) error {
 	if d.e.now().Sub(last[0].At) <= d.cfg.Schedule.Window {
 		d.judged = last[0].At
 	}
-	run, err := d.e.latest(ctx, d.cfg, d.store, nil)
+	run, err := d.e.latest(ctx, d.cfg, d.store, nil, mostShown)
 	if err != nil {
 		return err
 	}
