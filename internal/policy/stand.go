@@ -55,7 +55,7 @@ func (t *Tally) Add(cell *residency.Cell, locations map[netip.Addr]residency.Loc
 	}
 	t.all.add(cell)
 	t.markets[cell.Market] = true
-	answers(s, cell)
+	answers(s, cell, locations)
 	t.unseen.add(cell.Pool.Unseen)
 	t.outsideBound.add(cell.Pool.OutsideBound)
 	if cell.Waiver != "" {
@@ -119,8 +119,10 @@ func (n tally) standing(c residency.Claim, at time.Time) residency.Standing {
 	return residency.StandingUnknown
 }
 
-// answers counts how often the addresses of a cell were answered.
-func answers(s *residency.ClaimStanding, cell *residency.Cell) {
+// answers counts how often the addresses of a cell were answered, and the cell
+// if one of them is inside only as an edge.
+func answers(s *residency.ClaimStanding, cell *residency.Cell, locations map[netip.Addr]residency.Location) {
+	edge := false
 	for _, a := range cell.Addresses {
 		if !a.Counts {
 			continue
@@ -130,6 +132,10 @@ func answers(s *residency.ClaimStanding, cell *residency.Cell) {
 		if a.Side == residency.SideOutside {
 			s.AnswersOutside += n
 		}
+		edge = edge || !s.Claim.EdgeOnly(cell, a, locations[a.Address]).Empty()
+	}
+	if edge {
+		s.Edges++
 	}
 }
 

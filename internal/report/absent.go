@@ -11,14 +11,15 @@ import (
 
 // rememberedWords says what earlier runs have to do with a result: that it was
 // seen too few times yet, or not in this run; "" where they say the same.
-func rememberedWords(c *residency.Cell) string {
+func rememberedWords(run *residency.Run, c *residency.Cell) string {
+	at := func(t time.Time) string { return moment(t.In(run.At.Location())) }
 	switch {
 	case c.Confirm != (residency.Confirmation{}):
 		return fmt.Sprintf("seen in %d of %s", c.Confirm.Seen, residency.Plural(c.Confirm.Needed, "run"))
 	case !c.LastOutside.IsZero() && !c.ClearFrom.IsZero():
-		return "last seen " + moment(c.LastOutside.UTC()) + ", not since " + moment(c.ClearFrom.UTC())
+		return "last seen " + at(c.LastOutside) + ", not since " + at(c.ClearFrom)
 	case !c.LastOutside.IsZero():
-		return "last seen " + moment(c.LastOutside.UTC()) + ", and not everything was answered since"
+		return "last seen " + at(c.LastOutside) + ", and not everything was answered since"
 	}
 	return ""
 }

@@ -17,9 +17,13 @@ func TestRememberedWords(t *testing.T) {
 		"last seen 22 Nov 2026 12:00 UTC, not since 22 Nov 2026 13:00 UTC":       {LastOutside: noon, ClearFrom: noon.Add(time.Hour)},
 		"last seen 22 Nov 2026 12:00 UTC, and not everything was answered since": {LastOutside: noon},
 	} {
-		if got := rememberedWords(&cell); got != want {
+		if got := rememberedWords(&residency.Run{At: noon}, &cell); got != want {
 			t.Errorf("rememberedWords(%+v) = %q, want %q", cell, got, want)
 		}
+	}
+	local := residency.Run{At: noon.In(time.FixedZone("IST", 19800))}
+	if got, want := rememberedWords(&local, &residency.Cell{LastOutside: noon}), "last seen 22 Nov 2026 17:30 IST, and not everything was answered since"; got != want {
+		t.Errorf("rememberedWords by the clock of the organisation = %q, want %q", got, want)
 	}
 }
 

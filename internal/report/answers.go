@@ -158,16 +158,7 @@ func (e edge) Words() string {
 // edgeOf finds out whether an address is approved only because the host is
 // declared a CDN edge.
 func edgeOf(claim residency.Claim, cell *residency.Cell, a residency.JudgedAddress, at residency.Location) edge {
-	if cell.Endpoint.Role != residency.RoleCDN || a.Side != residency.SideInside || claim.Regions.Any {
-		return edgeNot
-	}
-	own := claim.Regions.Countries
-	for _, p := range claim.Regions.Providers {
-		if p.ID == at.Region {
-			own = own.With(p.Country)
-		}
-	}
-	switch rest := at.Countries.Minus(own.Minus(claim.Never)); {
+	switch rest := claim.EdgeOnly(cell, a, at); {
 	case rest.Empty():
 		return edgeNot
 	case rest == residency.CountriesOf(cell.Market):
@@ -185,22 +176,44 @@ func hasEdge(claim residency.Claim, round *residency.Round, cell *residency.Cell
 }
 
 // edgeNote is the line under a claim's results that names the hosts with
-// addresses approved only as edges; "" if there are none.
-func edgeNote(run *residency.Run, claim residency.Claim) string {
+// addresses approved only as edges; "" if there are none. A run that does not
+// hold every result says how many they are instead.
+func edgeNote(run *residency.Run, c residency.ClaimStanding) string {
+	const why = "answers outside the claim's own places, allowed only because a host declared a CDN edge may be in the users' own country or in a place allowed for edges."
 	var hosts []string
+	held := 0
 	for round, cell := range cells(run) {
-		if host := clean(cell.Endpoint.Host); cell.Claim == claim.ID && !slices.Contains(hosts, host) && hasEdge(claim, round, cell) {
+		if cell.Claim != c.Claim.ID || !hasEdge(c.Claim, round, cell) {
+			continue
+		}
+		if cell.Counts {
+			held++
+		}
+		if host := clean(cell.Endpoint.Host); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}
-	if len(hosts) == 0 {
+	switch {
+	case held < c.Edges && c.Edges == 1:
+		return "1 result has " + why
+	case held < c.Edges:
+		return strconv.Itoa(c.Edges) + " results have " + why
+	case len(hosts) == 0:
 		return ""
+	case len(hosts) == 1:
+		return hosts[0] + " has " + why
 	}
-	what := "has"
-	if len(hosts) > 1 {
-		what = "have"
+	return names(hosts, manyHosts) + " have " + why
+}
+
+// edgeResults counts the results of a run with addresses approved only as
+// edges.
+func edgeResults(run *residency.Run) int {
+	n := 0
+	for _, c := range run.Claims {
+		n += c.Edges
 	}
-	return names(hosts, manyHosts) + " " + what + " answers outside the claim's own places, allowed only because a host declared a CDN edge may be in the users' own country or in a place allowed for edges."
+	return n
 }
 
 // names joins names, the first few of many.

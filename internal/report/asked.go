@@ -11,7 +11,7 @@ import (
 // asked, by what, with which configuration. A run judged as of another time
 // says both times, so that nobody takes its answers for those of that day;
 // where the clock itself was set to that day (a re-enactment) it says that one
-// only. "" for a run that says nothing of its origin.
+// only. Both are by the clock of the run's At. "" for a run that says nothing of its origin.
 func askedLine(run *residency.Run) string {
 	var by []string
 	add := func(what, value string) {
@@ -34,7 +34,7 @@ func askedLine(run *residency.Run) string {
 	case run.Simulated:
 		return strings.TrimSpace(asOf(run)+" "+sentence(origin)) + " " + run.BasisWords()
 	case !run.Started.IsZero():
-		return sentence(strings.TrimSuffix("asked "+moment(run.Started.UTC())+", "+origin, ", ")) + " " + run.BasisWords()
+		return sentence(strings.TrimSuffix("asked "+moment(run.Started.In(run.At.Location()))+", "+origin, ", ")) + " " + run.BasisWords()
 	}
 	return sentence(origin)
 }
@@ -44,7 +44,7 @@ func asOf(run *residency.Run) string {
 	if gap := run.Started.Sub(run.At).Abs(); run.Started.IsZero() || gap.Hours() < 24 {
 		return "Judged as of " + moment(run.At) + "."
 	}
-	return "Asked on " + day(run.Started.UTC()) + "; judged as if it were " + moment(run.At) + "."
+	return "Asked on " + day(run.Started.In(run.At.Location())) + "; judged as if it were " + moment(run.At) + "."
 }
 
 // staleLine says what it means for results that a data set is old.

@@ -16,6 +16,8 @@ func TestAskedLine(t *testing.T) {
 	run := residency.Run{ID: "20261122T120000Z-00000000", Started: started, At: started, Version: "v1.2.3", ConfigPath: "/home/jane/config.toml", ConfigSHA256: strings.Repeat("ab", 32)}
 	then := run
 	then.Simulated, then.At = true, time.Date(2014, 11, 2, 0, 0, 0, 0, india)
+	local := run
+	local.At = run.At.In(india)
 	lab := then
 	lab.Started = lab.At.Add(time.Second)
 	tests := []struct {
@@ -24,6 +26,7 @@ func TestAskedLine(t *testing.T) {
 		want string
 	}{
 		{"now", run, "Asked 22 Nov 2026 12:00 UTC, run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
+		{"by the organisation's clock", local, "Asked 22 Nov 2026 17:30 IST, run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
 		{"as of then", then, "Asked on 22 Nov 2026; judged as if it were 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
 		{"the clock set to then", lab, "Judged as of 2 Nov 2014 00:00 IST. Run 20261122T120000Z-00000000, residency v1.2.3, configuration config.toml abababababab. Results rest on this run alone."},
 		{"with a memory", residency.Run{ID: "x", Started: started, Window: 24 * time.Hour}, "Asked 22 Nov 2026 12:00 UTC, run x. Results look back over 24 hours of runs."},

@@ -241,7 +241,7 @@ func chartOf(steps []Step, claim residency.Claim, id string) (template.HTML, []p
 func matrices(run *residency.Run) []matrixView {
 	var list []matrixView
 	for _, c := range run.Claims {
-		m := matrixView{Claim: claimName(c.Claim), Title: clean(c.Claim.Title), Note: edgeNote(run, c.Claim)}
+		m := matrixView{Claim: claimName(c.Claim), Title: clean(c.Claim.Title), Note: edgeNote(run, c)}
 		column := make(map[residency.Country]int)
 		for _, code := range c.Claim.Markets {
 			column[code] = len(m.Markets)

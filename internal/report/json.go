@@ -20,6 +20,7 @@ type jsonRun struct {
 	At           time.Time  `json:"at"`
 	Started      *time.Time `json:"started"`
 	Finished     *time.Time `json:"finished"`
+	Overdue      string     `json:"overdue,omitempty"` // why it is too old to say anything of now
 	Partial      bool       `json:"partial"`
 	PartialBy    string     `json:"partial_by,omitempty"`
 	SimulatedAt  *time.Time `json:"simulated_at"`
@@ -98,6 +99,7 @@ type jsonClaim struct {
 	OutsideBound *float64             `json:"outside_bound"` // the same
 	SaidBy       string               `json:"said_by"`
 	SaidOn       *residency.Date      `json:"said_on"`
+	AllowedAsCDN int                  `json:"allowed_as_cdn"` // cells with an address inside only because its host is declared an edge
 	Quote        string               `json:"quote"`
 	Source       string               `json:"source"`
 	SupersededBy string               `json:"superseded_by,omitempty"`
@@ -270,7 +272,7 @@ func headOf(run *residency.Run) jsonHead {
 	head := jsonHead{
 		Run: jsonRun{
 			ID: run.ID, At: run.At, Started: known(run.Started), Finished: known(run.Finished),
-			Partial: run.Partial, PartialBy: run.PartialBy, Version: run.Version,
+			Overdue: run.Overdue, Partial: run.Partial, PartialBy: run.PartialBy, Version: run.Version,
 			ConfigSHA256: run.ConfigSHA256, Notice: run.Notice, ExitCode: ExitCode(*run),
 			Looks: looks, Failed: failed, Due: known(run.Due), Missed: run.Missed, Reassessed: run.Reassessed,
 		},
@@ -314,7 +316,7 @@ func claimOf(run *residency.Run, c residency.ClaimStanding) jsonClaim {
 		Due: written(c.Claim.DueOn), DueAt: known(c.Claim.Due), From: written(c.Claim.FromOn),
 		LastOutside: known(c.LastOutside), BrokenSince: known(c.BrokenSince),
 		Markets: c.Markets, OutsideFrom: from, OutsideIn: c.Where,
-		Cells: c.Counts, Coverage: c.Coverage, Unseen: c.Unseen, OutsideBound: c.OutsideBound,
+		Cells: c.Counts, AllowedAsCDN: c.Edges, Coverage: c.Coverage, Unseen: c.Unseen, OutsideBound: c.OutsideBound,
 		SaidBy: c.Claim.SaidBy, SaidOn: written(c.Claim.SaidOn), Quote: c.Claim.Quote, Source: c.Claim.Source,
 		SupersededBy: c.Claim.SupersededBy,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -85,7 +86,11 @@ var nagiosWords = [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
 // is that of the exit code. Only cells that count are in the numbers.
 func Nagios(w io.Writer, run residency.Run) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "RESIDENCY %s - %s", nagiosWords[ExitCode(run)], strings.TrimSuffix(totals(&run), "."))
+	fmt.Fprintf(&b, "RESIDENCY %s - ", nagiosWords[ExitCode(run)])
+	if run.Overdue != "" { // first: a phone shows the first words only
+		b.WriteString(clean(run.Overdue) + "; ")
+	}
+	b.WriteString(strings.TrimSuffix(totals(&run), "."))
 	for _, c := range run.Claims {
 		if c.Standing != residency.Holding {
 			fmt.Fprintf(&b, "; %s: %s", claimName(c.Claim), claimWords(&run, c))
@@ -96,6 +101,9 @@ func Nagios(w io.Writer, run residency.Run) error {
 	}
 	if run.Simulated {
 		b.WriteString("; simulated_at " + run.At.Format(time.RFC3339))
+	}
+	if n := edgeResults(&run); n > 0 {
+		b.WriteString("; " + residency.Plural(n, "result") + " allowed only as declared CDN edges")
 	}
 	if run.Window == 0 {
 		b.WriteString("; by this run alone")
@@ -154,8 +162,9 @@ type junitText struct {
 
 // JUnit writes one test suite a claim and one test case a cell: outside is a
 // failure, undetermined and not measured an error. A cell that does not count,
-// or that a waiver covers, is skipped. A partial run or one without claims has a case of its own that
-// is an error, so that it can never be green.
+// or that a waiver covers, is skipped. A partial run, one without
+// claims and one that is overdue has a case of its own that is an error, so that
+// it can never be green.
 func JUnit(w io.Writer, run residency.Run) error {
 	all := junitSuites{Name: "residency"}
 	position := make(map[string]int)
@@ -193,6 +202,10 @@ func JUnit(w io.Writer, run residency.Run) error {
 		s.Cases = append(s.Cases, junitCase{Class: "residency", Name: "complete run",
 			Error: &junitText{Message: strings.TrimSpace(partial(&run) + " " + totals(&run))}})
 	}
+	if run.Overdue != "" {
+		s := add("residency")
+		s.Cases = append(s.Cases, junitCase{Class: "residency", Name: "recent run", Error: &junitText{Message: clean(run.Overdue)}})
+	}
 	for i := range all.Suites {
 		all.Suites[i].count()
 		all.add(all.Suites[i].junitCounts)
@@ -215,6 +228,9 @@ func properties(run *residency.Run) []junitProperty {
 		list = append(list, junitProperty{"simulated_at", run.At.Format(time.RFC3339)})
 	}
 	list = append(list, junitProperty{"basis", run.BasisWords()})
+	if n := edgeResults(run); n > 0 {
+		list = append(list, junitProperty{"allowed_as_cdn", strconv.Itoa(n)})
+	}
 	if run.Notice != "" {
 		list = append(list, junitProperty{"notice", run.Notice})
 	}

@@ -319,7 +319,7 @@ func verdictWords(run *residency.Run, cell *residency.Cell) string {
 	if len(cell.Reasons) > 0 {
 		words += ": " + reasonWords(cell.Reasons)
 	}
-	if note := rememberedWords(cell); note != "" {
+	if note := rememberedWords(run, cell); note != "" {
 		words += "; " + note
 	}
 	if cell.Waiver != "" {

@@ -115,21 +115,12 @@ func (d *Dossier) findingSheet() sheet {
 	return s
 }
 
-var closedWords = map[residency.ClosedAs]string{
-	residency.ClosedGone: "gone for a whole window", residency.ClosedReclassified: "same addresses, judged to be inside now",
-	residency.ClosedFalsePositive: "found to be wrong", residency.ClosedNotAsked: "no longer asked", residency.ClosedRetired: "host retired",
-}
-
 func (d *Dossier) findingState(f residency.Finding) string {
 	var parts []string
 	if f.Open() {
 		parts = append(parts, "open")
 	} else {
-		words := closedWords[f.ClosedAs]
-		if words == "" {
-			words = string(f.ClosedAs)
-		}
-		parts = append(parts, "closed "+day(f.Closed.In(d.Zone))+": "+words)
+		parts = append(parts, "closed "+day(f.Closed.In(d.Zone))+": "+clean(f.ClosedAs.Words()))
 	}
 	if f.Waiver != "" {
 		parts = append(parts, "waived by "+f.Waiver)

@@ -38,7 +38,7 @@ func Table(w io.Writer, run residency.Run, o Options) error {
 	if n > manyCells && !o.All {
 		p.counts(n)
 		p.causes()
-	} else if n > 0 {
+	} else {
 		p.matrix()
 	}
 	p.gaps()
@@ -114,7 +114,9 @@ func (p *printer) matrix() {
 		if len(rows) > 0 {
 			p.heading(claimName(c.Claim) + title(c.Claim))
 			p.gridYielding(matrixHeader, rows, 0, 3, func(row int) color.Color { return verdictColor(verdicts[row]) }, 4)
-			p.edges(c.Claim, "")
+			p.edges(c, "")
+		} else {
+			p.edges(c, claimName(c.Claim)+": ") // what is allowed is said of what is not shown, too
 		}
 	}
 }
@@ -212,13 +214,13 @@ func (p *printer) counts(n int) {
 	}
 	p.grid(header, rows, 0, func(int) color.Color { return nil }, -1)
 	for _, c := range p.run.Claims {
-		p.edges(c.Claim, claimName(c.Claim)+": ")
+		p.edges(c, claimName(c.Claim)+": ")
 	}
 }
 
 // edges writes the footnote on addresses approved only as edges.
-func (p *printer) edges(c residency.Claim, first string) {
-	if note := edgeNote(p.run, c); note != "" && !p.o.Quiet {
+func (p *printer) edges(c residency.ClaimStanding, first string) {
+	if note := edgeNote(p.run, c); note != "" {
 		p.para("  ", first+note, nil, false)
 	}
 }

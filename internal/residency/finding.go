@@ -67,6 +67,23 @@ const (
 	ClosedRetired       ClosedAs = "retired"        // the endpoint was retired
 )
 
+// Words says in short why a finding was closed.
+func (c ClosedAs) Words() string {
+	switch c {
+	case ClosedGone:
+		return "gone for a whole window"
+	case ClosedReclassified:
+		return "same addresses, judged to be inside now"
+	case ClosedFalsePositive:
+		return "found to be wrong"
+	case ClosedNotAsked:
+		return "no longer asked"
+	case ClosedRetired:
+		return "host retired"
+	}
+	return string(c)
+}
+
 // Mark is somebody's word on something, with a time.
 type Mark struct {
 	By   string    `json:"by"`

@@ -123,6 +123,10 @@ type ClaimStanding struct {
 	// somebody's answer did, and AnswersOutside those of them outside.
 	Answers, AnswersOutside int
 
+	// Edges counts the counting cells in which an address is inside only because
+	// its host is declared a CDN edge. See Claim.EdgeOnly.
+	Edges int `json:",omitzero"`
+
 	Counts   CellCounts
 	Coverage Coverage
 	Markets  int       // markets with at least one counting cell
