@@ -224,7 +224,7 @@ func (e *env) showFinding(f residency.Finding) {
 	if f.Open() {
 		fmt.Fprintln(e.stdout, "  open")
 	} else {
-		fmt.Fprintf(e.stdout, "  closed %s: %s\n", at(f.Closed), f.ClosedAs)
+		fmt.Fprintf(e.stdout, "  closed %s: %s\n", at(f.Closed), f.ClosedAs.Words())
 	}
 	if m := f.Acknowledged; m != nil {
 		fmt.Fprintf(e.stdout, "  taken over by %s, %s%s\n", m.By, at(m.At), noted(m.Note))

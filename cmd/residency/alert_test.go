@@ -73,11 +73,17 @@ func newPost(t *testing.T) *post {
 	}))
 	t.Cleanup(srv.Close)
 	p.env["HOOK"] = srv.URL + "/s3cret-path"
+	p.configure(t)
+	p.seed(t)
+	return p
+}
+
+// configure writes the configuration into the directory.
+func (p *post) configure(t *testing.T) {
+	t.Helper()
 	if err := os.WriteFile(filepath.Join(p.dir, "config.toml"), []byte(alertConfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.seed(t)
-	return p
 }
 
 // seed remembers a run that opened a finding.
@@ -191,6 +197,7 @@ func TestAlertAnswers(t *testing.T) {
 	p.run(t, 2, "say which", "alert", "settle", p.key)
 	p.run(t, 0, p.key, "alert", "settle", p.key, "--upheld", "--cause", "database", "--by", "C")
 	p.run(t, 0, "the finding was wrong: database", "alert", "show", p.key)
+	p.run(t, 0, ": found to be wrong", "alert", "show", p.key)
 	p.run(t, 1, "no finding to do that with", "alert", "ack", p.key)
 
 	s, err := store.Open(t.Context(), filepath.Join(p.dir, "memory.db"), store.Options{Now: time.Now, ReadOnly: true})
@@ -214,7 +221,7 @@ func TestAlertTest(t *testing.T) {
 	t.Parallel()
 	p := newPost(t)
 	p.run(t, 0, "channel hook took the test message", "alert", "test", "hook")
-	p.run(t, 0, "channel file took the test message", "alert", "test", "file")
+	p.run(t, 0, "written to the file: ", "alert", "test", "file")
 	p.run(t, 2, "there are: hook, file", "alert", "test", "nosuch")
 	p.status.Store(http.StatusNotFound)
 	p.run(t, 1, `channel "hook": post alert to 127.0.0.1`, "alert", "test", "hook")

@@ -27,7 +27,8 @@ type checkFlags struct {
 	notify, noStore        bool
 	noWaive                bool
 	metricsFile            string
-	news                   bool // with quiet: runs are remembered, so that it is known what changed
+	zone                   *time.Location // by which times are told to people; nil: as they are
+	news                   bool           // with quiet: runs are remembered, so that it is known what changed
 }
 
 var checkFormats = []string{"table", "json", "ndjson", "csv", "nagios", "junit"}
@@ -159,7 +160,7 @@ func (e *env) checkOnce(ctx context.Context, cfg *config.Config, f checkFlags, a
 	engine.Progress = bar.set
 	run := engine.Run(ctx)
 	bar.done()
-	f.news = run.Window != 0
+	f.news, f.zone = run.Window != 0, cfg.Organisation.Location
 	if f.noWaive {
 		withoutWaivers(&run)
 	}
@@ -227,6 +228,9 @@ func (e *env) print(run residency.Run, f checkFlags) error {
 		"json": report.JSON, "ndjson": report.NDJSON, "csv": report.CSV,
 		"nagios": report.Nagios, "junit": report.JUnit,
 	}[f.format]
+	if people := f.format != "json" && f.format != "ndjson" && f.format != "csv"; people && f.zone != nil {
+		run.At = run.At.In(f.zone)
+	}
 	if write == nil {
 		return report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet, News: f.news})
 	}

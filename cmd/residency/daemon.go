@@ -272,7 +272,9 @@ func (d *daemon) dueEndpoints(entries []string) func(residency.Endpoint) bool {
 func (d *daemon) ended(ctx context.Context, run residency.Run) {
 	d.latest.Store(&run)
 	logRun(d.log, run)
-	if err := report.Table(d.e.stdout, run, report.Options{Color: d.e.colour(), Width: d.e.width, Quiet: true, News: run.Window != 0}); err != nil {
+	local := run // a copy: what was stored is read by others
+	local.At = local.At.In(d.cfg.Organisation.Location)
+	if err := report.Table(d.e.stdout, local, report.Options{Color: d.e.colour(), Width: d.e.width, Quiet: true, News: run.Window != 0}); err != nil {
 		d.log.Error("write results", "error", err)
 	}
 	d.manager.status("last check " + run.Finished.UTC().Format(time.RFC3339) + ", exit code " + fmt.Sprint(report.ExitCode(run)))

@@ -115,6 +115,7 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 	engine.Progress = bar.set
 	run := engine.Run(ctx)
 	bar.done()
+	run.At = run.At.In(cfg.Organisation.Location)
 	return e.explain(run, host, f)
 }
 

@@ -94,6 +94,7 @@ func (g *gatherer) runs(ctx context.Context) error {
 	g.d.Run.Claims = slices.DeleteFunc(g.d.Run.Claims, func(c residency.ClaimStanding) bool {
 		return len(g.claims) > 0 && !slices.Contains(g.claims, c.Claim.ID)
 	})
+	g.d.Run.At = g.d.Run.At.In(g.d.Zone)
 	return g.current(ctx)
 }
 

@@ -14,7 +14,6 @@ import (
 	"residency/internal/report"
 	"residency/internal/residency"
 	"residency/internal/store"
-	"residency/internal/watch"
 )
 
 // statusFlags are the flags of status.
@@ -81,7 +80,7 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 	if f.noWaive {
 		withoutWaivers(&run)
 	}
-	if err := e.print(run, checkFlags{format: f.format, quiet: f.quiet, all: f.all}); err != nil {
+	if err := e.print(run, checkFlags{format: f.format, quiet: f.quiet, all: f.all, zone: cfg.Organisation.Location}); err != nil {
 		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
 	}
 	if code := report.ExitCode(run); code != 0 {
@@ -145,7 +144,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 		return residency.Run{}, err
 	}
 	if len(runs) == 0 {
-		return residency.Run{}, errors.New("read " + s.Path() + ": nothing was checked yet")
+		return residency.Run{}, errors.New("nothing was checked yet\nhint: \"residency check\" makes the first check")
 	}
 	run, now := runs[0], e.now()
 	unjudged(&run, cfg.Claims)
@@ -169,9 +168,8 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 		return run, err
 	}
 	run.Overdue = e.overdue(ctx, cfg, s, whole, ok)
-	age := now.Sub(run.Finished).Round(time.Second)
-	run.Notices = append([]string{fmt.Sprintf("this is what the check of %s found, %s ago; nothing was looked at now",
-		run.Started.In(cfg.Organisation.Location).Format("2 Jan 2006 15:04 MST"), age)}, run.Notices...)
+	run.Notices = append([]string{fmt.Sprintf("this is what the check of %s found, %s; nothing was looked at now",
+		run.Started.In(cfg.Organisation.Location).Format("2 Jan 2006 15:04 MST"), ago(now.Sub(run.Finished)))}, run.Notices...)
 	if run.Overdue != "" {
 		run.Notices = append([]string{run.Overdue}, run.Notices...)
 	}
@@ -221,23 +219,24 @@ func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now ti
 }
 
 // configured has the key of every endpoint of a configuration that one of the
-// claims is about; of all claims when none is named.
-func configured(cfg *config.Config, ids []string) map[string]bool {
-	keys := map[string]bool{}
-	for _, ep := range cfg.Endpoints() {
+// claims is about, with its place in the order in which a check has them; of all
+// claims when none is named.
+func configured(cfg *config.Config, ids []string) map[string]int {
+	keys := map[string]int{}
+	for i, ep := range cfg.Endpoints() {
 		if len(ids) == 0 || slices.ContainsFunc(cfg.Claims, func(c residency.Claim) bool {
 			return slices.Contains(ids, c.ID) && c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service)
 		}) {
-			keys[ep.Key()] = true
+			keys[ep.Key()] = i
 		}
 	}
 	return keys
 }
 
 // cellsOf adds the results that are not plainly inside, with where their
-// addresses are. The store has those of endpoints that nobody asks about any
+// addresses are, in the order of a check. The store has those of endpoints that nobody asks about any
 // more, too.
-func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]bool, most int) error {
+func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]int, most int) error {
 	var ids []string
 	for _, c := range run.Claims {
 		ids = append(ids, c.Claim.ID)
@@ -245,13 +244,14 @@ func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, a
 	if len(ids) == 0 {
 		return nil
 	}
-	cells, more, err := s.LatestCells(ctx, most, func(key string) bool { return asked[key] }, ids...)
+	cells, more, err := s.LatestCells(ctx, most, func(key string) bool { _, ok := asked[key]; return ok }, ids...)
 	if err != nil {
 		return err
 	}
 	if more {
 		run.Notices = append(run.Notices, fmt.Sprintf("only %d of the hosts whose results are not inside are listed, those with something outside first; the claims count all", most))
 	}
+	slices.SortStableFunc(cells, func(a, b residency.Cell) int { return asked[a.Endpoint.Key()] - asked[b.Endpoint.Key()] })
 	at := map[string]int{}
 	var keys []string
 	for _, c := range cells {
@@ -294,64 +294,4 @@ func places(ctx context.Context, s *store.Store, run *residency.Run, keys []stri
 		round.Observations, round.Locations, round.Markets = r.Observations, r.Locations, r.Markets
 	}
 	return nil
-}
-
-// overdue says why the last complete run is too old to say anything of now; ""
-// if it is not.
-func (e *env) overdue(ctx context.Context, cfg *config.Config, s *store.Store, whole residency.Run, ok bool) string {
-	if !ok {
-		return "no check was complete yet, so nothing can be said of now"
-	}
-	now, until := e.now(), speaksUntil(cfg, whole, e.now())
-	if until.IsZero() {
-		every := between(ctx, s)
-		if every == 0 {
-			return ""
-		}
-		until = whole.Finished.Add(2 * every)
-	}
-	if !now.After(until) {
-		return ""
-	}
-	return fmt.Sprintf("the last complete check ended %s ago, and two more were due since: it says nothing of now",
-		now.Sub(whole.Finished).Round(time.Minute))
-}
-
-// speaksUntil returns until when a run says something of now, by the schedule:
-// the second instant after it at which a check is due, and the time that a
-// check takes. Of several schedules the first to come counts. Zero when there
-// is no schedule.
-func speaksUntil(cfg *config.Config, run residency.Run, now time.Time) time.Time {
-	var first time.Time
-	seen := map[string]bool{}
-	for _, ep := range cfg.Endpoints() {
-		specs := cfg.Schedule.Of(ep, cfg.Claims)
-		name := strings.Join(specs, "\n")
-		if len(specs) == 0 || seen[name] {
-			continue
-		}
-		seen[name] = true
-		schedule, err := watch.ParseSchedule(specs, cfg.Organisation.Location, now)
-		if err != nil {
-			continue // the configuration was read, so it is right
-		}
-		t := schedule.Next(schedule.Next(run.Started))
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	if first.IsZero() {
-		return first
-	}
-	return first.Add(max(time.Minute, run.Finished.Sub(run.Started)))
-}
-
-// between returns the time between the last two runs, an hour at least; zero
-// when there was one.
-func between(ctx context.Context, s *store.Store) time.Duration {
-	runs, err := s.LastRuns(ctx, 2)
-	if err != nil || len(runs) < 2 {
-		return 0
-	}
-	return max(time.Hour, runs[0].Started.Sub(runs[1].Started))
 }

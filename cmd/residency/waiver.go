@@ -69,7 +69,7 @@ known.`,
 // waiverRow is one waiver and how it stands.
 type waiverRow struct {
 	ID       string          `json:"id"`
-	State    string          `json:"state"` // "used", "unused", "ended", "not begun", "unknown"
+	State    string          `json:"state"` // "used", "unused", "new", "ended", "not begun", "unknown"
 	Owner    string          `json:"owner"`
 	Approver string          `json:"approver"`
 	Reason   string          `json:"reason"`
@@ -85,11 +85,11 @@ type waiverRow struct {
 
 // waiverRows works out how every waiver stands now, those that end first first.
 func (e *env) waiverRows(ctx context.Context, cfg *config.Config) ([]waiverRow, error) {
-	used, last, known, err := e.waiversUsed(ctx, cfg)
+	latest, last, err := e.waiversUsed(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	now := e.now()
+	now, used := e.now(), usedFor(latest.Claims)
 	waivers := slices.Clone(cfg.Waivers)
 	slices.SortStableFunc(waivers, func(a, b residency.Waiver) int { return a.Until.Compare(b.Until) })
 	list := make([]waiverRow, 0, len(waivers))
@@ -113,7 +113,9 @@ func (e *env) waiverRows(ctx context.Context, cfg *config.Config) ([]waiverRow, 
 			row.State = "not begun"
 		case len(used[w.ID]) > 0:
 			row.State = "used"
-		case known:
+		case latest.Seq != 0 && !applied(latest, w):
+			row.State = "new"
+		case latest.Seq != 0:
 			row.State = "unused"
 		}
 		if row.Claims == nil {
@@ -124,37 +126,51 @@ func (e *env) waiverRows(ctx context.Context, cfg *config.Config) ([]waiverRow, 
 	return list, nil
 }
 
-// waiversUsed returns, by waiver, the claims that the latest check used it for,
-// and when it was used last; known is false where nothing is remembered.
-func (e *env) waiversUsed(ctx context.Context, cfg *config.Config) (used map[string][]string, last map[string]time.Time, known bool, err error) {
+// waiversUsed returns the latest check, the zero run where nothing is
+// remembered, and when each waiver was used last.
+func (e *env) waiversUsed(ctx context.Context, cfg *config.Config) (latest residency.Run, last map[string]time.Time, err error) {
 	if !cfg.Store.On {
-		return nil, nil, false, nil
+		return latest, nil, nil
 	}
 	s, err := e.readStore(ctx, cfg)
 	switch {
 	case errors.Is(err, store.ErrMissing):
-		return nil, nil, false, nil // no run yet
+		return latest, nil, nil // no run yet
 	case err != nil:
-		return nil, nil, false, err
+		return latest, nil, err
 	}
 	defer s.Close()
 	runs, err := s.LastRuns(ctx, 1)
 	if err != nil || len(runs) == 0 {
-		return nil, nil, false, err
+		return latest, nil, err
 	}
-	used, last = map[string][]string{}, map[string]time.Time{}
-	for _, c := range runs[0].Claims {
-		for _, id := range c.Waived {
-			used[id] = append(used[id], c.Claim.ID)
-		}
-	}
+	last = map[string]time.Time{}
 	_, told, err := s.Ongoing(ctx)
 	for _, t := range told {
 		if id, ok := strings.CutPrefix(t.Subject, "waiver/"); ok && !t.Since.IsZero() {
 			last[id] = t.Since
 		}
 	}
-	return used, last, true, err
+	return runs[0], last, err
+}
+
+// usedFor returns, by waiver, the claims that it was used for.
+func usedFor(claims []residency.ClaimStanding) map[string][]string {
+	used := map[string][]string{}
+	for _, c := range claims {
+		for _, id := range c.Waived {
+			used[id] = append(used[id], c.Claim.ID)
+		}
+	}
+	return used
+}
+
+// applied reports whether a run took notice of a waiver as it is now: it may
+// have been written, changed or begun since.
+func applied(run residency.Run, w residency.Waiver) bool {
+	return slices.ContainsFunc(run.Waivers, func(known residency.Waiver) bool {
+		return known.ID == w.ID && known.Scope() == w.Scope() && known.Holds(run.At)
+	})
 }
 
 func writeWaiversJSON(w io.Writer, list []waiverRow) error {
@@ -195,6 +211,8 @@ func (r waiverRow) stateWords() string {
 		return "from " + r.From.Human() + " " + until
 	case "used":
 		return until + ", used for " + strings.Join(r.Claims, ", ")
+	case "new":
+		return until + ", applied from the next check on"
 	case "unused":
 		words := until + ", covers nothing now"
 		if r.LastUsed != nil {

@@ -32,7 +32,7 @@ func (f File) Send(_ context.Context, n residency.Notification) (string, error) 
 		}
 		return "", fmt.Errorf("write alert to %s: %w", f.Path, err)
 	}
-	return fmt.Sprintf("%d bytes at %d", len(line)+1, at), nil
+	return fmt.Sprintf("written to the file: %d bytes, from byte %d on", len(line)+1, at), nil
 }
 
 // add appends a line and waits until it is on disk; it returns where the line
