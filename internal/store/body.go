@@ -138,6 +138,11 @@ func (w *writer) newBody(h residency.Hash) (int64, error) {
 	if err != nil || found {
 		return 0, err
 	}
+	return w.nextBody()
+}
+
+// nextBody returns the number of the next new body.
+func (w *writer) nextBody() (int64, error) {
 	if w.lastBody == 0 {
 		if _, err := w.get([]any{&w.lastBody}, "SELECT coalesce(max(id), 0) FROM bodies"); err != nil {
 			return 0, err
