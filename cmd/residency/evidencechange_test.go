@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"residency/internal/ledger"
 	"residency/internal/residency"
 	"residency/internal/store"
 )
@@ -85,5 +88,42 @@ func prune(t *testing.T, w *watched, rng *rand.Rand, first watched, held func(re
 	}
 	if checked, err := w.store.Check(t.Context()); err != nil || len(checked.Problems) > 0 {
 		t.Errorf("store check: %v, %q", err, checked.Problems)
+	}
+}
+
+// TestBundleOfWhatIsLeft: a bundle of the runs after those that were deleted
+// because of their age verifies, though the packets before them are gone.
+func TestBundleOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := watchedStore(t, 5, 24)
+	p := store.Pruning{Before: w.now.Add(-5 * time.Hour), By: "x", Reason: "retention"}
+	done, err := w.store.Prune(t.Context(), p)
+	if err != nil || done.Spans == 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if _, err := w.signer.Sign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cps, err := w.store.Checkpoints(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "bundle.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := ledger.Bundler{Log: w.store, Checkpoints: cps, Runs: sealedRuns{w.store}, Names: namedBy, First: done.LastSeq + 1, Last: 24}
+	for _, e := range w.engine.Endpoints {
+		b.Endpoints = append(b.Endpoints, e.Key())
+	}
+	if _, err := b.WriteZip(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := w.verify(t, path, "--key", w.key.Public().String()); code != 0 {
+		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
