@@ -27,14 +27,15 @@ type spanRow struct {
 	latest    residency.Hash
 	latestSeq int64
 	latestAt  int64
+	pruned    bool // its bytes may be gone
 }
 
-const spanColumns = "e.name, e.id, s.first_seq, s.last_seq, s.first_at, s.last_at, s.sight, s.judgement, s.packets, s.latest, s.latest_seq, s.latest_at"
+const spanColumns = "e.name, e.id, s.first_seq, s.last_seq, s.first_at, s.last_at, s.sight, s.judgement, s.packets, s.latest, s.latest_seq, s.latest_at, s.pruned"
 
 // scan reads a row of spanColumns.
 func (r *spanRow) scan(rows *sql.Rows) error {
 	return rows.Scan(&r.endpoint, &r.id, &r.first, &r.last, &r.firstAt, &r.lastAt, (*hashColumn)(&r.sight), (*hashColumn)(&r.judgement),
-		(*hashColumn)(&r.packets), (*hashColumn)(&r.latest), &r.latestSeq, &r.latestAt)
+		(*hashColumn)(&r.packets), (*hashColumn)(&r.latest), &r.latestSeq, &r.latestAt, &r.pruned)
 }
 
 // lastPackets is the hash of the last packets kept of the span.
@@ -102,9 +103,11 @@ func (s *Store) recall(ctx context.Context, endpoints []string, since time.Time)
 	ids, names := make([]int64, 0, len(endpoints)), make(map[int64]string, len(endpoints))
 	err = spansSince(ctx, s.read, endpoints, from, func(r spanRow) {
 		span, confirmed := cov.span(r)
-		rec := all[r.endpoint]
-		rec.Spans = append(rec.Spans, span)
-		all[r.endpoint] = rec
+		if !r.pruned { // else nothing of it is known but the hashes
+			rec := all[r.endpoint]
+			rec.Spans = append(rec.Spans, span)
+			all[r.endpoint] = rec
+		}
 		if latest[r.endpoint] == nil {
 			ids, names[r.id] = append(ids, r.id), r.endpoint
 		}

@@ -129,7 +129,7 @@ func (s *Store) saveRound(w *writer, n *batch, r *residency.KeptRound) error {
 	var err error
 	id := int64(0)
 	switch {
-	case k != nil && k.sight == seal.Sight && k.judgement == seal.Judgement:
+	case k != nil && !k.pruned && k.sight == seal.Sight && k.judgement == seal.Judgement:
 		id = k.id
 		err = s.extend(w, n, k, r)
 	default:
