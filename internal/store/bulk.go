@@ -17,6 +17,7 @@ type bulk struct {
 	into    string // "spans (endpoint, first_seq)"
 	columns int
 	args    []any
+	many    string // the statement of bulkRows rows, once it was needed
 }
 
 // add takes in a row, and writes when there are enough of them.
@@ -25,7 +26,10 @@ func (b *bulk) add(w *writer, row ...any) error {
 	if len(b.args) < bulkRows*b.columns {
 		return nil
 	}
-	err := w.run(b.text(bulkRows), b.args...)
+	if b.many == "" {
+		b.many = b.text(bulkRows)
+	}
+	err := w.run(b.many, b.args...)
 	b.args = b.args[:0]
 	return err
 }
@@ -33,8 +37,9 @@ func (b *bulk) add(w *writer, row ...any) error {
 // flush writes what is left, row by row: the statement is then the same
 // whatever their number.
 func (b *bulk) flush(w *writer) error {
+	one := b.text(1)
 	for row := range slices.Chunk(b.args, b.columns) {
-		if err := w.run(b.text(1), row...); err != nil {
+		if err := w.run(one, row...); err != nil {
 			return err
 		}
 	}
@@ -73,21 +78,43 @@ func (s *Store) keepAll(w *writer, bodies []unkept) error {
 	if err != nil {
 		return err
 	}
+	bodies = slices.DeleteFunc(bodies, func(b unkept) bool { return there[b.hash] })
+	done := make(chan struct{})
+	packed := s.packAhead(bodies, done)
+	defer func() {
+		close(done)
+		for range packed { // until nobody reads the bodies any more: they are the caller's
+		}
+	}()
 	rows := bulk{into: "bodies (id, tag, hash, kind, data, refs)", columns: 6}
 	for i := range bodies {
 		b := &bodies[i]
-		if there[b.hash] {
-			continue
-		}
 		id, err := w.nextBody()
 		if err != nil {
 			return err
 		}
-		if err := rows.add(w, id, tag(b.hash), b.hash[:], b.kind, s.packer.pack(b.data), b.refs); err != nil {
+		if err := rows.add(w, id, tag(b.hash), b.hash[:], b.kind, <-packed, b.refs); err != nil {
 			return err
 		}
 	}
 	return rows.flush(w)
+}
+
+// packAhead packs the bodies in their order while those before are written, for
+// packing takes about as long as writing; until done is closed.
+func (s *Store) packAhead(bodies []unkept, done <-chan struct{}) <-chan []byte {
+	packed := make(chan []byte, 4*bulkRows)
+	go func() {
+		defer close(packed)
+		for i := range bodies {
+			select {
+			case packed <- s.packer.pack(bodies[i].data):
+			case <-done:
+				return
+			}
+		}
+	}()
+	return packed
 }
 
 // there returns which of the bodies are kept already.
