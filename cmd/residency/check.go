@@ -63,7 +63,13 @@ with other data, results rest on the one run alone, and every output says so.
 
 With --notify what changed is told to the channels of the configuration: from
 the store what waits there, each thing once. Without a store nothing is known of
-earlier runs, so every run tells every pending and broken claim again.`,
+earlier runs, so every run tells every pending and broken claim again. What
+cannot be told within --timeout stays in the store for the next check. A store
+that cannot be used is told to the channels for operations, each time.
+
+A check of what is configured asks for the [alert] heartbeat URLs as watch does:
+at its start, and at its end for success, or for failure when it was partial or
+something of it was lost.`,
 		Example: `  residency check
   residency check --format nagios
   residency check --at 2014-11-02 --historic
@@ -125,10 +131,23 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if (f.notify || f.metricsFile != "") && (!at.IsZero() || f.data != "") {
 		return misused("--notify and --metrics-file do not go with --at or --data: a check as of another time or with other data tells nobody")
 	}
-	e = e.with(f.data)
-	// Keep a little of the budget for judging and printing.
-	ctx, cancel := context.WithTimeout(ctx, f.timeout-min(f.timeout/10, time.Second))
+	return e.with(f.data).checkOnce(ctx, cfg, f, at, len(hosts) == 0)
+}
+
+// checkOnce makes the one run of a check, and what follows it. configured says
+// that what is checked is what the configuration names.
+func (e *env) checkOnce(ctx context.Context, cfg *config.Config, f checkFlags, at time.Time, configured bool) error {
+	after := context.WithoutCancel(ctx) // what a run found is told whatever ended it
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
+	until, _ := ctx.Deadline()
+	ctx, cancel = context.WithTimeout(ctx, f.timeout-f.reserve())
+	defer cancel()
+	good := false
+	if configured && at.IsZero() && f.data == "" && !f.noStore {
+		end := e.beat(ctx, cfg)
+		defer func() { end(after, good) }()
+	}
 	h, err := e.furnish(ctx, cfg, f.historic)
 	if err != nil {
 		return exitError{exitUnknown, err}
@@ -144,16 +163,28 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if f.noWaive {
 		withoutWaivers(&run)
 	}
-	if err := e.print(run, f); err != nil {
-		return exitError{exitUnknown, fmt.Errorf("write output: %w", err)}
-	}
-	if err := m.after(context.WithoutCancel(ctx), run, f); err != nil {
+	unwritten := e.print(run, f)
+	err = m.after(after, until, run, f)
+	if err != nil {
 		say(e, err.Error())
+	}
+	good = !run.Partial && err == nil
+	if unwritten != nil {
+		return exitError{exitUnknown, fmt.Errorf("write output: %w", unwritten)}
 	}
 	if code := report.ExitCode(run); code != 0 {
 		return exitError{code: code}
 	}
 	return nil
+}
+
+// reserve is how much of the time of a check is kept for what follows looking:
+// judging and printing, and telling.
+func (f checkFlags) reserve() time.Duration {
+	if f.notify {
+		return min(f.timeout/4, 10*time.Second)
+	}
+	return min(f.timeout/10, time.Second)
 }
 
 // checkConfig loads the configuration, or makes one for the hosts given.

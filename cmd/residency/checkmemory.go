@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"residency/internal/residency"
 	"residency/internal/store"
@@ -43,6 +44,9 @@ func (e *env) rememberCheck(ctx context.Context, h *house, engine *watch.Engine,
 		engine.Memory, engine.Window = unopened{err: err}, h.cfg.Schedule.Window
 	case s != nil:
 		h.remember(engine, s)
+		if note := e.sharedStore(ctx, h, s); note != "" {
+			engine.Header.Notices = append(engine.Header.Notices, note)
+		}
 	}
 	return m
 }
@@ -56,24 +60,41 @@ type unopened struct {
 func (u unopened) Begin(context.Context, residency.Run) (int64, error) { return 0, u.err }
 
 // after does what follows a run: it tells and writes figures, if that is wanted,
-// deletes what has grown old, and signs the evidence log. What fails is one
-// error, and nothing of it is lost.
-func (m *checkMemory) after(ctx context.Context, run residency.Run, f checkFlags) error {
+// deletes what has grown old, and signs the evidence log. What is to be told is
+// told until the given instant; a message that the outbox still has is said, and
+// no error. The error has what failed besides.
+func (m *checkMemory) after(ctx context.Context, until time.Time, run residency.Run, f checkFlags) error {
 	var errs []error
-	switch {
-	case !f.notify:
-	case m.store == nil:
-		errs = append(errs, m.e.notify(ctx, m.house.cfg, run))
-	default:
-		_, err := m.e.drain(ctx, m.house.cfg, m.store)
-		errs = append(errs, err)
+	if f.notify {
+		telling, cancel := context.WithDeadline(ctx, until)
+		errs = append(errs, m.tell(telling, run))
+		cancel()
+	}
+	if f.metricsFile != "" {
+		errs = append(errs, m.writeFigures(ctx, run, f.metricsFile))
 	}
 	if m.store != nil {
 		_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
 		errs = append(errs, err, m.e.signRun(ctx, m.house.cfg, m.store))
 	}
-	if f.metricsFile != "" {
-		errs = append(errs, m.writeFigures(ctx, run, f.metricsFile))
+	return errors.Join(errs...)
+}
+
+// tell brings what there is to tell to the channels: from the outbox what waits
+// there, or what the run found where nothing is remembered. Where that is so
+// because the memory cannot be used, it is that which is told: what is found by
+// one run alone would be told by every run.
+func (m *checkMemory) tell(ctx context.Context, run residency.Run) error {
+	var errs []error
+	if run.PartialBy == watch.PartialByMemory {
+		errs = append(errs, m.e.tellDirectly(ctx, m.house.cfg, memoryFails(run)))
+	} else if m.store == nil {
+		return m.e.notify(ctx, m.house.cfg, run)
+	}
+	if m.store != nil {
+		if _, err := m.e.drain(ctx, m.house.cfg, m.store); err != nil {
+			say(m.e, err.Error())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -98,7 +98,7 @@ func (d *daemon) resume(ctx context.Context) error {
 	if d.e.now().Sub(last[0].At) <= d.cfg.Schedule.Window {
 		d.judged = last[0].At
 	}
-	run, err := d.e.latest(ctx, d.cfg, d.store, nil)
+	run, err := d.e.latest(ctx, d.cfg, d.store, nil, mostShown)
 	if err != nil {
 		return err
 	}
@@ -173,6 +173,9 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.store != nil {
 		if err := d.e.recordConfig(ctx, d.house, d.store); err != nil {
 			d.log.Error("keep the configuration in the evidence log", "error", err)
+		}
+		if note := d.e.sharedStore(ctx, d.house, d.store); note != "" {
+			d.log.Warn(note)
 		}
 		if d.notify && d.tune == nil { // who has another clock delivers by it
 			beside.Go(func() { d.deliver(ctx) })

@@ -57,7 +57,8 @@ func (m servedMemo) Save(ctx context.Context, entries []string, at time.Time) er
 	return m.s.SetMemo(ctx, memoServed, all)
 }
 
-// figures is what the metrics show.
+// figures is what the metrics show. A store that cannot be read is one of them:
+// all that is known without it is shown.
 func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
 	f := metrics.Figures{Now: d.e.now(), Run: residency.Run{Version: buildVersion()}, Schedule: longest(d.groups, d.e.now())}
 	if run := d.latest.Load(); run != nil {
@@ -66,7 +67,12 @@ func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
 	if d.store == nil {
 		return f, nil
 	}
-	return f, storeFigures(ctx, d.store, &f)
+	unread := storeFigures(ctx, d.store, &f)
+	if ctx.Err() != nil {
+		return f, unread // whoever asked is gone
+	}
+	f.StoreUp = storeUp(f.Run, true, unread)
+	return f, nil
 }
 
 // longest returns the longest time between two runs of one schedule.

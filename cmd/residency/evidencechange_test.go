@@ -3,23 +3,33 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"residency/internal/ledger"
 	"residency/internal/residency"
+	"residency/internal/store"
 )
 
 // TestVerifyAfterChanges: a history that is honest verifies, also where the
-// clock was set back, and where other claims, markets and endpoints were judged
+// clock was set back, where rounds were deleted because of their age, and where other claims, markets and endpoints were judged
 // from one run to the next.
 func TestVerifyAfterChanges(t *testing.T) {
 	t.Parallel()
-	changes := map[string]func(w *watched, rng *rand.Rand, first watched){
-		"clock": func(w *watched, rng *rand.Rand, _ watched) {
+	changes := map[string]func(t *testing.T, w *watched, rng *rand.Rand, first watched){
+		"clock": func(_ *testing.T, w *watched, rng *rand.Rand, _ watched) {
 			w.now = w.now.Add(-time.Duration(rng.IntN(300)) * time.Minute)
 		},
 		"configuration": reconfigure,
+		"retention": func(t *testing.T, w *watched, rng *rand.Rand, first watched) {
+			prune(t, w, rng, first, nil)
+		},
+		"retention and a hold": func(t *testing.T, w *watched, rng *rand.Rand, first watched) {
+			prune(t, w, rng, first, func(e residency.Endpoint) bool { return e.Host == "a.example.com" })
+		},
 	}
 	for name, change := range changes {
 		for seed := range uint64(6) {
@@ -32,7 +42,7 @@ func TestVerifyAfterChanges(t *testing.T) {
 				w.engine.Rand = rand.NewChaCha8([32]byte{byte(seed)}) // ids, also of the same second
 				for i := range 40 {
 					if rng.IntN(3) == 0 {
-						change(w, rng, first)
+						change(t, w, rng, first)
 					}
 					w.run(t, rng, i)
 				}
@@ -49,7 +59,7 @@ func TestVerifyAfterChanges(t *testing.T) {
 
 // reconfigure judges some of the endpoints, markets and claims there were at
 // first, the claims by other regions now and then.
-func reconfigure(w *watched, rng *rand.Rand, first watched) {
+func reconfigure(_ *testing.T, w *watched, rng *rand.Rand, first watched) {
 	e, was := w.engine, first.engine
 	if rng.IntN(3) == 0 {
 		e.Endpoints = was.Endpoints[:1+rng.IntN(len(was.Endpoints))]
@@ -64,5 +74,56 @@ func reconfigure(w *watched, rng *rand.Rand, first watched) {
 	if rng.IntN(6) == 0 {
 		e.Markets = slices.Clone(was.Markets)
 		e.Markets[0].Subnets = was.Markets[1].Subnets
+	}
+}
+
+// prune deletes what is older than some hours, and takes out endpoints or has
+// them back, so that whole endpoints grow old.
+func prune(t *testing.T, w *watched, rng *rand.Rand, first watched, held func(residency.Endpoint) bool) {
+	all := first.engine.Endpoints
+	w.engine.Endpoints = all[:1+rng.IntN(len(all))]
+	p := store.Pruning{Before: w.now.Add(-time.Duration(4+rng.IntN(4)) * time.Hour), By: "x", Reason: "retention", Held: held}
+	if _, err := w.store.Prune(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	if checked, err := w.store.Check(t.Context()); err != nil || len(checked.Problems) > 0 {
+		t.Errorf("store check: %v, %q", err, checked.Problems)
+	}
+}
+
+// TestBundleOfWhatIsLeft: a bundle of the runs after those that were deleted
+// because of their age verifies, though the packets before them are gone.
+func TestBundleOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := watchedStore(t, 5, 24)
+	p := store.Pruning{Before: w.now.Add(-5 * time.Hour), By: "x", Reason: "retention"}
+	done, err := w.store.Prune(t.Context(), p)
+	if err != nil || done.Spans == 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if _, err := w.signer.Sign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cps, err := w.store.Checkpoints(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "bundle.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := ledger.Bundler{Log: w.store, Checkpoints: cps, Runs: sealedRuns{w.store}, Names: namedBy, First: done.LastSeq + 1, Last: 24}
+	for _, e := range w.engine.Endpoints {
+		b.Endpoints = append(b.Endpoints, e.Key())
+	}
+	if _, err := b.WriteZip(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := w.verify(t, path, "--key", w.key.Public().String()); code != 0 {
+		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

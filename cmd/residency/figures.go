@@ -8,6 +8,7 @@ import (
 
 	"residency/internal/metrics"
 	"residency/internal/residency"
+	"residency/internal/watch"
 )
 
 // writeFigures writes the figures of a check to a file, for whoever collects
@@ -22,6 +23,7 @@ func (m *checkMemory) writeFigures(ctx context.Context, run residency.Run, path 
 	if m.store != nil {
 		unread = storeFigures(ctx, m.store, &f)
 	}
+	f.StoreUp = storeUp(run, m.store != nil, unread)
 	var text bytes.Buffer
 	if err := metrics.Write(&text, f); err != nil {
 		return errors.Join(unread, err)
@@ -30,4 +32,14 @@ func (m *checkMemory) writeFigures(ctx context.Context, run residency.Run, path 
 		return errors.Join(unread, fmt.Errorf("write figures to %s: %w", path, err))
 	}
 	return unread
+}
+
+// storeUp says whether there is a store that works; nil where there is none.
+func storeUp(run residency.Run, opened bool, unread error) *bool {
+	failed := run.PartialBy == watch.PartialByMemory
+	if !opened && !failed {
+		return nil
+	}
+	up := unread == nil && !failed
+	return &up
 }

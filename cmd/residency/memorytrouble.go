@@ -1,13 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"residency/internal/alert"
+	"residency/internal/config"
 	"residency/internal/residency"
 	"residency/internal/watch"
 )
@@ -20,15 +21,10 @@ func (d *daemon) memoryTrouble(ctx context.Context, run residency.Run) {
 	if failed == !d.failing.IsZero() {
 		return
 	}
-	a := residency.Alert{
-		ID: run.ID + "-memory", At: run.Finished, Kind: residency.AlertOperations, Event: residency.EventMonitor, Severity: residency.SeverityCritical,
-		Group: residency.GroupOperations + "store", Run: run.ID, Config: run.ConfigPath, Notice: run.Notice,
-	}
-	why := memoryNotice(run)
+	a := memoryFails(run)
 	if failed {
 		d.failing = run.Finished
-		a.Text = "what is found is not remembered: " + why + "\nChecks go on, by themselves. Nothing is told of vendors until it can be remembered."
-		d.log.Error("the memory cannot be used", "store", d.store.Path(), "error", why)
+		d.log.Error("the memory cannot be used", "store", d.store.Path(), "error", memoryNotice(run))
 	} else {
 		a.Event, a.Severity, a.Last = residency.EventMonitorGood, residency.SeverityInfo, true
 		a.Text = "what is found is remembered again\nIt was not from " + clockOf(d.failing) + " to " + clockOf(run.Finished) + "."
@@ -40,9 +36,23 @@ func (d *daemon) memoryTrouble(ctx context.Context, run residency.Run) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
 	defer cancel()
-	routes, err := d.e.routes(d.cfg)
-	if err := cmp.Or(alert.Tell(ctx, []residency.Alert{a}, routes), err); err != nil {
+	if err := d.e.tellDirectly(ctx, d.cfg, a); err != nil {
 		d.log.Error("tell that the memory fails", "error", err)
+	}
+}
+
+// tellDirectly tells the channels something that no outbox keeps.
+func (e *env) tellDirectly(ctx context.Context, cfg *config.Config, a residency.Alert) error {
+	routes, err := e.routes(cfg)
+	return errors.Join(alert.Tell(ctx, []residency.Alert{a}, routes), err)
+}
+
+// memoryFails is what is told of a run that could not be remembered.
+func memoryFails(run residency.Run) residency.Alert {
+	return residency.Alert{
+		ID: run.ID + "-memory", At: run.Finished, Kind: residency.AlertOperations, Event: residency.EventMonitor, Severity: residency.SeverityCritical,
+		Group: residency.GroupOperations + "store", Run: run.ID, Config: run.ConfigPath, Notice: run.Notice,
+		Text: "what is found is not remembered: " + memoryNotice(run) + "\nChecks go on, by themselves. Nothing is told of vendors until it can be remembered.",
 	}
 }
 

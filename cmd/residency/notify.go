@@ -16,8 +16,7 @@ import (
 	"residency/internal/store"
 )
 
-// notifyLimit bounds the delivery of one run's messages, which comes after the
-// check and outside of its budget.
+// notifyLimit bounds the delivery of one run's messages.
 const notifyLimit = 30 * time.Second
 
 // notify tells every pending and broken claim of a run that nothing remembers
@@ -49,8 +48,8 @@ func (e *env) courier(cfg *config.Config, s *store.Store, told func(alert.Event)
 	}, err
 }
 
-// drain delivers what waits in the outbox within the limit of one run, and
-// leaves the rest for the next. The error has every failure.
+// drain delivers what waits in the outbox until ctx ends, within the limit of
+// one run, and leaves the rest for the next. The error has every failure.
 func (e *env) drain(ctx context.Context, cfg *config.Config, s *store.Store) (alert.Summary, error) {
 	var errs []error
 	c, err := e.courier(cfg, s, func(ev alert.Event) {
@@ -105,6 +104,22 @@ func (e *env) heartbeat(cfg *config.Config) (heartbeat.Heartbeat, error) {
 		beat.Fail = fail
 	}
 	return beat, nil
+}
+
+// beat says to the heartbeat of the configuration that a check begins, and
+// returns what says how it ended. What goes wrong with it is said, and fails
+// nothing.
+func (e *env) beat(ctx context.Context, cfg *config.Config) (end func(ctx context.Context, good bool)) {
+	h, err := e.heartbeat(cfg)
+	if err != nil {
+		say(e, err.Error())
+	}
+	ended := h.Begin(ctx)
+	return func(ctx context.Context, good bool) {
+		if err := ended(ctx, good); err != nil {
+			say(e, err.Error())
+		}
+	}
 }
 
 // sleep waits, until the context ends at most.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +87,50 @@ func TestUnit(t *testing.T) {
 	}
 	if out, err := exec.Command(analyze, "verify", "--man=no", file).CombinedOutput(); err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+}
+
+// TestOperationsDoc: the configuration in docs/operations.md loads, its commands
+// exist, and it names every metric.
+func TestOperationsDoc(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEnv(new(bytes.Buffer), new(bytes.Buffer))
+	configs, commands := 0, 0
+	for _, b := range blocks(string(raw)) {
+		if b.lang == "toml" {
+			configs++
+			if _, err := e.loader().Parse("config.toml", []byte(someVendor+strings.Join(b.lines, "\n")+"\n")); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, line := range b.lines {
+			if args, ok := strings.CutPrefix(line, "residency "); ok {
+				commands++
+				root := newRoot(e)
+				cmd, rest, err := root.Find(strings.Fields(args))
+				if err != nil || cmd == root || cmd.ParseFlags(rest) != nil {
+					t.Errorf("docs/operations.md: %s: %v", line, err)
+				}
+			}
+		}
+	}
+	if configs != 1 || commands != 7 {
+		t.Errorf("docs/operations.md has %d configurations and %d commands, want 1 and 7", configs, commands)
+	}
+	source, err := os.ReadFile("../../internal/metrics/metrics.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`newGauge\("([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if m[1] != "build_info" && !strings.Contains(string(raw), "`"+m[1]+"`") {
+			t.Errorf("docs/operations.md does not name the metric %s", m[1])
+		}
+	}
+	if n := strings.Count(string(raw), "\n"); n > 150 {
+		t.Errorf("docs/operations.md has %d lines, more than 150", n)
 	}
 }

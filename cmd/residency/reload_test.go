@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,18 +24,26 @@ func TestReloader(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
+		var mu sync.Mutex
 		hash, wrong := "one", error(nil)
+		set := func(h string, err error) func() {
+			return func() { mu.Lock(); hash, wrong = h, err; mu.Unlock() }
+		}
 		demand := make(chan os.Signal, 1)
 		r := &reloader{path: path, every: 30 * time.Second, inUse: "one", demand: demand,
-			log:  slog.New(slog.NewTextHandler(&log, nil)),
-			load: func(string) (*config.Config, error) { return &config.Config{SHA256: hash}, wrong },
+			log: slog.New(slog.NewTextHandler(&log, nil)),
+			load: func(string) (*config.Config, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return &config.Config{SHA256: hash}, wrong
+			},
 		}
 		begun, ended := 0, 0 // as the service manager counts
 		r.told, r.kept = func() { begun++ }, func() { ended++ }
 		begin := time.Now()
-		time.AfterFunc(45*time.Second, func() { hash, wrong = "two", errors.New("config.toml:1:1: unknown key") })
+		time.AfterFunc(45*time.Second, set("two", errors.New("config.toml:1:1: unknown key")))
 		time.AfterFunc(105*time.Second, func() { demand <- os.Interrupt })
-		time.AfterFunc(200*time.Second, func() { wrong = nil })
+		time.AfterFunc(200*time.Second, set("two", nil))
 		cfg := r.wait(t.Context())
 		if cfg == nil || cfg.SHA256 != "two" || time.Since(begin) != 210*time.Second {
 			t.Errorf("wait = %v after %v, want the second configuration after 3m30s", cfg, time.Since(begin))

@@ -38,7 +38,9 @@ and when two more checks were due by [schedule] since the last complete one bega
 (without a schedule: when that is older than twice the time between the last two):
 what it found then says nothing of now.
 
-Only results that are not plainly inside are listed; the claims count all.`,
+Only results that are not plainly inside are listed; the claims count all. Of
+more than 500 hosts those with something outside come first, and a note says that
+others are left out; --all lists them, however long that takes.`,
 		Example: `  residency status
   residency status --claim phase-2a --format nagios`,
 		Args: cobra.NoArgs,
@@ -68,7 +70,11 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 		return exitError{exitUnknown, err}
 	}
 	defer s.Close()
-	run, err := e.latest(ctx, cfg, s, f.claims)
+	most := mostShown
+	if f.all {
+		most = 0
+	}
+	run, err := e.latest(ctx, cfg, s, f.claims, most)
 	if err != nil {
 		return exitError{exitUnknown, err}
 	}
@@ -125,13 +131,15 @@ func waiversNow(run *residency.Run, waivers []residency.Waiver, now time.Time) {
 	}
 }
 
-// mostShown is how many hosts status opens: more are counted, and not listed.
-const mostShown = 2000
+// mostShown is how many hosts status opens, so that it answers in no time: more
+// are counted, and not listed.
+const mostShown = 500
 
 // latest returns the latest run as it stands now: its claims judged by now's
 // date, the results that are not inside with what they rest on, and why it says
-// nothing of now if it is too old.
-func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, ids []string) (residency.Run, error) {
+// nothing of now if it is too old. Of more hosts than most (0: no bound) it says
+// that there are more.
+func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, ids []string, most int) (residency.Run, error) {
 	runs, err := s.LastRuns(ctx, 1)
 	if err != nil {
 		return residency.Run{}, err
@@ -152,7 +160,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	if err := stateClaims(ctx, s, &run, now); err != nil {
 		return run, err
 	}
-	if err := e.cellsOf(ctx, s, &run, configured(cfg)); err != nil {
+	if err := e.cellsOf(ctx, s, &run, configured(cfg, ids), most); err != nil {
 		return run, err
 	}
 	waiversNow(&run, cfg.Waivers, now)
@@ -212,11 +220,16 @@ func stateClaims(ctx context.Context, s *store.Store, run *residency.Run, now ti
 	return nil
 }
 
-// configured has the key of every endpoint of a configuration.
-func configured(cfg *config.Config) map[string]bool {
+// configured has the key of every endpoint of a configuration that one of the
+// claims is about; of all claims when none is named.
+func configured(cfg *config.Config, ids []string) map[string]bool {
 	keys := map[string]bool{}
 	for _, ep := range cfg.Endpoints() {
-		keys[ep.Key()] = true
+		if len(ids) == 0 || slices.ContainsFunc(cfg.Claims, func(c residency.Claim) bool {
+			return slices.Contains(ids, c.ID) && c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service)
+		}) {
+			keys[ep.Key()] = true
+		}
 	}
 	return keys
 }
@@ -224,7 +237,7 @@ func configured(cfg *config.Config) map[string]bool {
 // cellsOf adds the results that are not plainly inside, with where their
 // addresses are. The store has those of endpoints that nobody asks about any
 // more, too.
-func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]bool) error {
+func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]bool, most int) error {
 	var ids []string
 	for _, c := range run.Claims {
 		ids = append(ids, c.Claim.ID)
@@ -232,22 +245,19 @@ func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, a
 	if len(ids) == 0 {
 		return nil
 	}
-	cells, err := s.LatestCells(ctx, ids...)
+	cells, more, err := s.LatestCells(ctx, most, func(key string) bool { return asked[key] }, ids...)
 	if err != nil {
 		return err
+	}
+	if more {
+		run.Notices = append(run.Notices, fmt.Sprintf("only %d of the hosts whose results are not inside are listed, those with something outside first; the claims count all", most))
 	}
 	at := map[string]int{}
 	var keys []string
 	for _, c := range cells {
 		key := c.Endpoint.Key()
-		if !asked[key] {
-			continue
-		}
 		i, known := at[key]
 		if !known {
-			if len(run.Rounds) == mostShown {
-				continue
-			}
 			i = len(run.Rounds)
 			at[key] = i
 			keys = append(keys, key)

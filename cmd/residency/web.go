@@ -55,7 +55,11 @@ func (p page) handler() http.Handler {
 			http.Error(w, "the first check is not over", http.StatusServiceUnavailable)
 			return
 		}
-		if _, err := p.figures(r.Context()); err != nil {
+		f, err := p.figures(r.Context())
+		if err == nil && f.StoreUp != nil && !*f.StoreUp {
+			err = errors.New("the store cannot be used")
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

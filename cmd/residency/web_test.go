@@ -18,9 +18,12 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var broken error
+	var store *bool
 	p := page{
 		pulse: &pulse{now: func() time.Time { return now }}, patient: time.Minute,
-		figures: func(context.Context) (metrics.Figures, error) { return metrics.Figures{Now: now}, broken },
+		figures: func(context.Context) (metrics.Figures, error) {
+			return metrics.Figures{Now: now, StoreUp: store}, broken
+		},
 	}
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
@@ -43,6 +46,9 @@ func TestPage(t *testing.T) {
 	want("/healthz", 503, "2m0s")
 	p.pulse.beat()
 	want("/healthz", 200, "ok")
+	store = new(bool)
+	want("/readyz", 503, "the store cannot be used")
+	want("/metrics", 200, "residency_store_up 0")
 	broken = errors.New("read store: disk error")
 	want("/readyz", 503, "disk error")
 	want("/metrics", 503, "disk error")

@@ -110,7 +110,7 @@ func BodyFile(h residency.Hash) string { return bodyName(h) }
 // for the manifest, which comes first. The same log, runs and extras give the
 // same bytes.
 func (b *Bundler) Write(ctx context.Context, put func(name string, data []byte) error) (Manifest, error) {
-	c := &collected{b: b, files: map[string][]byte{}, opened: map[residency.Hash]bool{}}
+	c := &collected{b: b, files: map[string][]byte{}, opened: map[residency.Hash]bool{}, begun: map[string]bool{}}
 	if err := c.collect(ctx); err != nil {
 		return Manifest{}, fmt.Errorf("make bundle: %w", err)
 	}

@@ -21,6 +21,7 @@ type collected struct {
 	last     int64                   // the last run in it
 	signed   []residency.Checkpoint  // those that count
 	opened   map[residency.Hash]bool // bodies whose names were followed
+	begun    map[string]bool         // endpoints of which a round was taken
 	known    *acts                   // what the log says of itself
 }
 
@@ -230,7 +231,10 @@ func (c *collected) takeRun(ctx context.Context, index int64, run *RunEntry) err
 		}
 		file.Rounds = append(file.Rounds, *tree.round(i))
 		r := rounds[i]
-		if err := c.takeBodies(ctx, r.Sight, r.Judgement, r.Packets, r.LastPackets); err != nil {
+		if err := c.takeBodies(ctx, r.Sight, r.Judgement, r.Packets); err != nil {
+			return err
+		}
+		if err := c.takeLast(ctx, r); err != nil {
 			return err
 		}
 		if err := c.takeNamed(ctx, r.Sight, r.Judgement); err != nil {
@@ -239,6 +243,20 @@ func (c *collected) takeRun(ctx context.Context, index int64, run *RunEntry) err
 	}
 	c.files["rounds/"+strconv.FormatInt(run.Seq, 10)+".json"] = append(canonical(file), '\n')
 	return nil
+}
+
+// takeLast takes the last packets of the rounds before one, unless these were
+// deleted by policy, and the packets with them.
+func (c *collected) takeLast(ctx context.Context, r residency.RoundSeal) error {
+	first := !c.begun[r.Endpoint]
+	c.begun[r.Endpoint] = true
+	if first && c.known.wasPruned(c.manifest.Context-1) {
+		found, err := c.b.Runs.Bodies(ctx, []residency.Hash{r.LastPackets})
+		if err != nil || found[r.LastPackets] == nil {
+			return err
+		}
+	}
+	return c.takeBodies(ctx, r.LastPackets)
 }
 
 // takeClaims takes what the run judged, where no run before it judged the same.

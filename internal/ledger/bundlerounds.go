@@ -63,7 +63,7 @@ func (b *opened) earlier(ctx context.Context, again *rejudge) error {
 		}
 		b.rep.Rounds += int64(len(rounds))
 		for _, r := range rounds {
-			if err := again.verifyBodies(ctx, j.index, seq, r); err != nil {
+			if err := again.verifyBodies(ctx, j.index, seq, r, false); err != nil {
 				return err
 			}
 		}

@@ -39,6 +39,10 @@ type Figures struct {
 	// Schedule is the longest time between two runs; zero when it is not known.
 	Schedule time.Duration
 
+	// StoreUp says whether the store could be read now, and written by the latest
+	// run; nil: there is none.
+	StoreUp *bool
+
 	Outbox Outbox
 	Now    time.Time
 }
@@ -108,6 +112,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if !c.LastSuccess.IsZero() {
 		show(newGauge("last_success_timestamp_seconds", "When the last complete run ended."), seconds(c.LastSuccess))
+	}
+	if c.StoreUp != nil {
+		show(newGauge("store_up", "1 when what is found is remembered; 0 when the store could not be read now, or not be written by the latest run."), flag(*c.StoreUp))
 	}
 	c.outbox(show)
 	if c.Run.ID == "" {

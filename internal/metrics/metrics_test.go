@@ -23,8 +23,10 @@ func figures() Figures {
 		return residency.Cell{Claim: "phase-1", Endpoint: residency.Endpoint{Vendor: "acme", Service: "api", Host: host},
 			Market: residency.MustCountry(market), Verdict: v}
 	}
+	up := true
 	return Figures{
-		Now: at, LastSuccess: at.Add(-time.Minute), Schedule: time.Hour,
+		StoreUp: &up,
+		Now:     at, LastSuccess: at.Add(-time.Minute), Schedule: time.Hour,
 		Outbox: Outbox{Waiting: 2, Parked: 1, Oldest: at.Add(-90 * time.Second)},
 		Run: residency.Run{
 			ID: "r1", Version: "1.2", Started: at.Add(-time.Minute - 1500*time.Millisecond), Finished: at.Add(-time.Minute),
@@ -65,6 +67,7 @@ func TestWrite(t *testing.T) {
 		`residency_outbox_notifications 2`,
 		`residency_outbox_oldest_age_seconds 90`,
 		`residency_schedule_seconds 3600`,
+		`residency_store_up 1`,
 	} {
 		if !strings.Contains(b.String(), want+"\n") {
 			t.Errorf("no line %s in:\n%s", want, b.String())
@@ -94,7 +97,7 @@ func TestBeforeTheFirstRun(t *testing.T) {
 	if err := Write(&b, Figures{Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "residency_outbox_notifications 0\n") || strings.Contains(b.String(), "last_success") ||
+	if !strings.Contains(b.String(), "residency_outbox_notifications 0\n") || strings.Contains(b.String(), "last_success") || strings.Contains(b.String(), "store_up") ||
 		strings.Contains(b.String(), "claim") {
 		t.Errorf("before the first run:\n%s", b.String())
 	}

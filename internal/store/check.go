@@ -165,7 +165,7 @@ func (c *checking) checkBodies() error {
 
 // checkSpans holds the spans of each endpoint to following each other.
 func (c *checking) checkSpans() error {
-	rows, err := c.read.QueryContext(c.ctx, "SELECT "+spanColumns+", s.pruned FROM endpoints e JOIN spans s ON s.endpoint = e.id ORDER BY e.id, s.first_seq")
+	rows, err := c.read.QueryContext(c.ctx, "SELECT "+spanColumns+" FROM endpoints e JOIN spans s ON s.endpoint = e.id ORDER BY e.id, s.first_seq")
 	if err != nil {
 		return err
 	}
@@ -173,19 +173,17 @@ func (c *checking) checkSpans() error {
 	var before spanRow
 	for rows.Next() {
 		var r spanRow
-		var pruned bool
-		if err := rows.Scan(&r.endpoint, &r.id, &r.first, &r.last, &r.firstAt, &r.lastAt, (*hashColumn)(&r.sight), (*hashColumn)(&r.judgement),
-			(*hashColumn)(&r.packets), (*hashColumn)(&r.latest), &r.latestSeq, &r.latestAt, &pruned); err != nil {
+		if err := r.scan(rows); err != nil {
 			return err
 		}
-		c.checkSpan(before, r, pruned)
+		c.checkSpan(before, r)
 		before = r
 	}
 	return rows.Err()
 }
 
 // checkSpan holds one span to the one before it, and to its bodies.
-func (c *checking) checkSpan(before, r spanRow, pruned bool) {
+func (c *checking) checkSpan(before, r spanRow) {
 	name := fmt.Sprintf("%s from run %d", r.endpoint, r.first)
 	if r.last != 0 && r.last < r.first {
 		c.problem("%s: it ends with run %d, before it begins", name, r.last)
@@ -200,7 +198,7 @@ func (c *checking) checkSpan(before, r spanRow, pruned bool) {
 			c.problem("%s: it is the same as what came before it", name)
 		}
 	}
-	if pruned {
+	if r.pruned {
 		return
 	}
 	want := []residency.Hash{r.sight, r.judgement, r.packets}

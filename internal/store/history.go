@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"residency/internal/residency"
@@ -294,34 +292,4 @@ func (s *Store) Endpoints(ctx context.Context) ([]residency.Endpoint, error) {
 		list = append(list, e)
 	}
 	return list, s.wrap("read endpoints", rows.Err())
-}
-
-// LatestCells returns the latest cells that are not plainly inside, of the
-// given claims (all when none is given), by endpoint.
-func (s *Store) LatestCells(ctx context.Context, claims ...string) ([]residency.Cell, error) {
-	const action = "read cells"
-	rows, err := s.read.QueryContext(ctx, "SELECT c.data, e.data FROM cells c JOIN endpoints e ON e.id = c.endpoint")
-	if err != nil {
-		return nil, s.wrap(action, err)
-	}
-	defer rows.Close()
-	var list []residency.Cell
-	for rows.Next() {
-		var packed []byte
-		var endpoint string
-		if err := rows.Scan(&packed, &endpoint); err != nil {
-			return nil, s.wrap(action, err)
-		}
-		cells, err := s.cells(packed, endpoint)
-		if err != nil {
-			return nil, s.wrap(action, err)
-		}
-		for _, c := range cells {
-			if len(claims) == 0 || slices.Contains(claims, c.Claim) {
-				list = append(list, c)
-			}
-		}
-	}
-	slices.SortStableFunc(list, func(a, b residency.Cell) int { return strings.Compare(a.Endpoint.Key(), b.Endpoint.Key()) })
-	return list, s.wrap(action, rows.Err())
 }

@@ -113,7 +113,7 @@ func (p *pass) fail(once *bool, what string, err error) {
 // end closes the run: standings, what follows from them, and the memory's own
 // end of it.
 func (p *pass) end(ctx context.Context) residency.Run {
-	if ctx.Err() != nil && p.cut {
+	if ctx.Err() != nil && p.cut && p.run.PartialBy == "" { // that the memory fails weighs more
 		p.run.Partial, p.run.PartialBy = true, ended(ctx)
 	}
 	for i, t := range p.tallies {

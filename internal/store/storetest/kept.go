@@ -129,21 +129,22 @@ func cells(t *testing.T, open Open) {
 	}
 	Do(t, s, 1, Round(1, 1, 1), Round(2, 3, 1), Round(3, 0, 1))
 	Do(t, s, 2, Round(1, 0, 2), waived(Round(2, 3, 2), "W-1"), Round(3, 5, 2))
-	got, err := s.LatestCells(ctx)
+	got, more, err := s.LatestCells(ctx, 0, nil)
 	want := []residency.Cell{waived(Round(2, 3, 2), "W-1").Cells[0], Round(3, 5, 2).Cells[0]}
 	equal := cmp.Comparer(func(a, b residency.Endpoint) bool { return a == b })
 	comparable := cmp.Comparer(func(a, b residency.JudgedAddress) bool { return a.Address == b.Address && a.Side == b.Side })
-	if diff := cmp.Diff(want, got, equal, comparable); diff != "" || err != nil {
-		t.Errorf("LatestCells (-want +got): %v\n%s", err, diff)
+	if diff := cmp.Diff(want, got, equal, comparable); diff != "" || more || err != nil {
+		t.Errorf("LatestCells (-want +got): more %v, %v\n%s", more, err, diff)
 	}
 	if diff := cmp.Diff(want[:1], recallOne(t, s, 2, 3).Cells, equal, comparable); diff != "" {
 		t.Errorf("Recall (-want +got):\n%s", diff)
 	}
-	if got, err := s.LatestCells(ctx, "other"); err != nil || len(got) != 0 {
+	if got, _, err := s.LatestCells(ctx, 0, nil, "other"); err != nil || len(got) != 0 {
 		t.Errorf("LatestCells of another claim = %v, %v", got, err)
 	}
-	Do(t, s, 3, Round(2, 3, 3))
-	if got := recallOne(t, s, 2, 3).Cells; len(got) != 1 || got[0].Waiver != "" {
+	someCells(t, s)
+	Do(t, s, 4, Round(2, 3, 4))
+	if got := recallOne(t, s, 2, 4).Cells; len(got) != 1 || got[0].Waiver != "" {
 		t.Errorf("cells after the waiver ended = %v", got)
 	}
 }

@@ -36,7 +36,7 @@ type Store interface {
 	Runs(ctx context.Context, from, to time.Time) iter.Seq2[residency.Run, error]
 	Rounds(ctx context.Context, seq int64) ([]residency.RoundSeal, error)
 	Spans(ctx context.Context, endpoint string, from, to time.Time) ([]residency.Span, error)
-	LatestCells(ctx context.Context, claims ...string) ([]residency.Cell, error)
+	LatestCells(ctx context.Context, most int, wanted func(endpoint string) bool, claims ...string) (cells []residency.Cell, more bool, err error)
 
 	Record(ctx context.Context, r residency.Record) error
 	Records(ctx context.Context, kind string) iter.Seq2[residency.Record, error]
