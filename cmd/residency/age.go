@@ -45,8 +45,9 @@ func (ev *evidence) datasetsAt(at time.Time, maxAge time.Duration) []residency.D
 // clockSlack is how far ahead of this machine's clock data may be dated.
 const clockSlack = 48 * time.Hour
 
-// ageLines say which data is old, has no date, or is dated in the future.
-func ageLines(datasets []residency.Dataset, at time.Time, cfg config.Geo) []string {
+// ageLines say which data is old, has no date, or is dated in the future. Where
+// the clock is a played one nothing is wrong with such dates.
+func ageLines(datasets []residency.Dataset, at time.Time, cfg config.Geo, played bool) []string {
 	maxAge := cfg.MaxAge
 	if maxAge <= 0 {
 		maxAge = geo.DefaultMaxAge
@@ -59,6 +60,7 @@ func ageLines(datasets []residency.Dataset, at time.Time, cfg config.Geo) []stri
 		case ageless(d):
 		case d.Built.IsZero():
 			undated = append(undated, d.Name)
+		case played && age < 0:
 		case age < -clockSlack:
 			ahead = append(ahead, fmt.Sprintf("%s (%s)", d.Name, d.Built.Format(time.DateOnly)))
 		case age > maxAge && vetoing(d):

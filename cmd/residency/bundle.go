@@ -82,7 +82,7 @@ func runBundle(ctx context.Context, e *env, f bundleFlags) error {
 		return failed(err)
 	}
 	defer s.Close()
-	p := &packing{store: s, from: from, to: to}
+	p := &packing{store: s, from: from, to: to, program: buildVersion()}
 	if err := p.choose(ctx, f); err != nil {
 		return failed(err)
 	}
@@ -97,6 +97,7 @@ type packing struct {
 	claim     string             // "": about all
 	endpoints []residency.Endpoint
 	runs      []residency.Run // of the period that have ended and are signed
+	program   string          // version and commit of what makes it
 }
 
 // choose finds the endpoints and the runs that the bundle is about.

@@ -63,7 +63,7 @@ func verified(t *testing.T, files fs.FS, keys ...ledger.Public) (string, error) 
 // the end of every file of a bundle.
 func TestEveryFileOfTheBundle(t *testing.T) {
 	t.Parallel()
-	w, _, files := bundled(t, 5, 14, packing{from: scriptClock.Add(6 * time.Hour)})
+	w, _, files := bundled(t, 5, 14, packing{from: scriptClock.Add(6 * time.Hour), program: versionOf("091fbb5887391234")})
 	if said, err := verified(t, files, w.key.Public()); err != nil || strings.Contains(said, " 0 rounds judged") {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -71,6 +71,9 @@ func TestEveryFileOfTheBundle(t *testing.T) {
 		if files[name] == nil {
 			t.Errorf("the bundle has no %s", name)
 		}
+	}
+	if end := "\nMade by residency " + version + "+091fbb588739.\n"; !strings.HasSuffix(string(files["VERIFY.md"].Data), end) {
+		t.Errorf("VERIFY.md does not end with %q: %s", end, files["VERIFY.md"].Data)
 	}
 	for name, f := range files {
 		for _, at := range []int{0, len(f.Data) / 2, len(f.Data) - 1} {

@@ -36,7 +36,7 @@ func (p *packing) howToVerify(m ledger.Manifest, files map[string][]byte, messag
 		About, Notice, Key, Period string
 		Messages                   int
 		Program                    string
-	}{m, harmless(p.about()), harmless(p.runs[0].Notice), strings.TrimSpace(string(files["key"])), p.period(), messages, version})
+	}{m, harmless(p.about()), harmless(p.runs[0].Notice), strings.TrimSpace(string(files["key"])), p.period(), messages, p.program})
 	if err != nil {
 		return nil, nil, fmt.Errorf("write VERIFY.md: %w", err)
 	}

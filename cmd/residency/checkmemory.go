@@ -44,6 +44,9 @@ func (e *env) rememberCheck(ctx context.Context, h *house, engine *watch.Engine,
 		engine.Memory, engine.Window = unopened{err: err}, h.cfg.Schedule.Window
 	case s != nil:
 		h.remember(engine, s)
+		if note := e.sharedStore(ctx, h, s); note != "" {
+			engine.Header.Notices = append(engine.Header.Notices, note)
+		}
 	}
 	return m
 }

@@ -174,6 +174,9 @@ func (d *daemon) run(ctx context.Context) error {
 		if err := d.e.recordConfig(ctx, d.house, d.store); err != nil {
 			d.log.Error("keep the configuration in the evidence log", "error", err)
 		}
+		if note := d.e.sharedStore(ctx, d.house, d.store); note != "" {
+			d.log.Warn(note)
+		}
 		if d.notify && d.tune == nil { // who has another clock delivers by it
 			beside.Go(func() { d.deliver(ctx) })
 		}

@@ -219,7 +219,7 @@ func listData(ctx context.Context, e *env, g config.Geo, format string) error {
 	if err := printRows(e, rows, format); err != nil {
 		return failed(fmt.Errorf("write output: %w", err))
 	}
-	for _, n := range append(ev.notices(now, g), ev.missing...) {
+	for _, n := range append(ev.notices(now, g, false), ev.missing...) {
 		fmt.Fprintln(e.stderr, "residency: note: "+n)
 	}
 	if len(ev.missing) > 0 {

@@ -28,7 +28,7 @@ the sources that changed their word. So it can be told whether a server moved or
 a database was corrected.
 
 OLD and NEW are data directories, or "current" (the data in use), "previous"
-(of each set the file before it; the embedded one where there is none) or
+(of each set the file before it; the embedded one where a set has none) or
 "embedded" (what the program carries). Addresses come from the command line,
 from the file of --addresses or, without either, one a line from standard input.`,
 		Example: `  residency data diff previous current 110.43.87.16

@@ -106,6 +106,9 @@ func (s *story) play(ctx context.Context, n int, step lab.Step) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("play %s: %w", step.At.Format(time.DateOnly), context.Cause(ctx))
 	}
+	if err := reached(run); err != nil {
+		return err
+	}
 	s.runs = append(s.runs, run)
 	fmt.Fprintf(s.e.stdout, "\n%s  %s\n", step.At.Format("2 Jan 2006"), step.Caption)
 	for _, c := range run.Claims {
@@ -117,6 +120,16 @@ func (s *story) play(ctx context.Context, n int, step lab.Step) error {
 		fmt.Fprintf(s.e.stdout, "  %-9s %-9s %s%s\n", c.Claim.ID, c.Standing, c.Words(run.MainReason(c.Claim.ID)), mark)
 	}
 	return nil
+}
+
+// reached is an error if none of the invented servers answered: the story would
+// be that nothing is known, which tells nobody anything.
+func reached(run residency.Run) error {
+	if len(run.Resolvers) == 0 || slices.ContainsFunc(run.Resolvers, func(s residency.ResolverStatus) bool { return s.Answers }) {
+		return nil
+	}
+	s := run.Resolvers[0]
+	return fmt.Errorf("reach the invented name servers on loopback: none answers at %s or elsewhere (%s)\nhint: is the loopback interface up? (ip link set lo up)", s.Server, s.Failure)
 }
 
 // end explains the address that stayed and writes the page.

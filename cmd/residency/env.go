@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"os/user"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type env struct {
 	getenv         func(string) string
 	now            func() time.Time
 	rand           io.Reader
+	user           func() string                                                     // name of this machine's user, "" if not known; nil: not known
 	dial           func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the system's
 	// outTerminal and errTerminal say whether a person is at the other end;
 	// width is the terminal's, 0 when unknown.
@@ -40,7 +42,7 @@ func realMain() int {
 	keepWriting()
 	e := &env{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		now: time.Now, rand: rand.Reader,
+		now: time.Now, rand: rand.Reader, user: loginName,
 		inTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
@@ -52,6 +54,15 @@ func realMain() int {
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	defer stop()
 	return run(ctx, e, os.Args[1:])
+}
+
+// loginName is the user's name by the system's own list.
+func loginName() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 // colour reports whether standard output may be coloured.

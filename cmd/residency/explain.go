@@ -33,7 +33,10 @@ promised, the questions, the servers, the client subnets, the answers, what
 every source says about every address with its data set and date, the rule that
 decided, the verdict, and what it cannot say.
 
-Without --market the market is shown that is worst.`,
+Where the configuration has a store, what earlier checks found of it comes
+first: one look alone can miss what they saw. Nothing of this look is remembered.
+
+Without --market the market is shown that is worst, now or as remembered.`,
 		Example: `  residency explain api.account.xiaomi.com --market IN`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -111,19 +114,21 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 	if len(engine.Endpoints) == 0 {
 		return misused("%s names no endpoint %q\nhint: residency check %s --market IN --regions US,SG looks at a host without a configuration", f.config, host, host)
 	}
+	before := e.past(ctx, cfg, f, engine.Endpoints)
 	bar := e.progress("looking")
 	engine.Progress = bar.set
 	run := engine.Run(ctx)
 	bar.done()
 	run.At = run.At.In(cfg.Organisation.Location)
-	return e.explain(run, host, f)
+	return e.explain(run, before, host, f)
 }
 
-// explain prints the worst cell of every claim, and names the others.
-func (e *env) explain(run residency.Run, host string, f explainFlags) error {
+// explain prints the worst cell of every claim, below what is remembered of it,
+// and names the others.
+func (e *env) explain(run residency.Run, before past, host string, f explainFlags) error {
 	printed := false
 	for _, c := range run.Claims {
-		round, cell, others := worstCell(run, c.Claim.ID)
+		round, cell, others := worstCell(run, before, c.Claim.ID)
 		if cell == nil {
 			continue
 		}
@@ -131,6 +136,12 @@ func (e *env) explain(run residency.Run, host string, f explainFlags) error {
 			fmt.Fprintln(e.stdout)
 		}
 		printed = true
+		for _, line := range before.lines(cell) {
+			fmt.Fprintln(e.stdout, line)
+		}
+		if before.on {
+			fmt.Fprintln(e.stdout)
+		}
 		if err := report.Explain(e.stdout, run, c.Claim, *round, *cell, report.Options{Color: e.colour(), Width: e.width, Part: true}); err != nil {
 			return failed(fmt.Errorf("write output: %w", err))
 		}
@@ -152,9 +163,9 @@ func inMarket(code string) string {
 	return " in market " + code
 }
 
-// worstCell returns the cell of a claim that most needs explaining, and the
-// other cells as "IN outside".
-func worstCell(run residency.Run, claim string) (*residency.Round, *residency.Cell, []string) {
+// worstCell returns the cell of a claim that most needs explaining, by what is
+// seen now or remembered, and the other cells as "IN outside".
+func worstCell(run residency.Run, before past, claim string) (*residency.Round, *residency.Cell, []string) {
 	order := []residency.Verdict{residency.Outside, residency.Undetermined, residency.NotMeasured, residency.Inside}
 	var round *residency.Round
 	var worst *residency.Cell
@@ -164,7 +175,7 @@ func worstCell(run residency.Run, claim string) (*residency.Round, *residency.Ce
 			if c.Claim != claim {
 				continue
 			}
-			if worst == nil || slices.Index(order, c.Verdict) < slices.Index(order, worst.Verdict) {
+			if worst == nil || slices.Index(order, before.worst(c)) < slices.Index(order, before.worst(worst)) {
 				round, worst = &run.Rounds[i], c
 			}
 		}

@@ -82,6 +82,10 @@ type picked struct {
 	err    error  // of sets that could not be read
 }
 
+// errNoPrevious is what "previous" means where no set was ever updated twice:
+// the embedded data in its place would make every comparison come out the same.
+var errNoPrevious = errors.New("there is no previous location data: no data set has been updated more than once\nhint: \"residency data status\" lists what there is")
+
 // pick finds the files that the word or directory means.
 func (e *env) pick(ctx context.Context, cfg config.Geo, what string) (picked, error) {
 	const instead = ", in place of the data in use"
@@ -97,6 +101,9 @@ func (e *env) pick(ctx context.Context, cfg config.Geo, what string) (picked, er
 	case pickPrevious:
 		p := pickFrom(store, func(s dataset.Set) *dataset.Version { return s.Previous })
 		p.always, p.note = true, "located with the files before the last update"+instead
+		if len(p.sets) == 0 && p.err == nil {
+			return p, errNoPrevious
+		}
 		return p, nil
 	}
 	p, err := e.pickDir(ctx, what)

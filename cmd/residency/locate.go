@@ -87,7 +87,7 @@ func runLocate(ctx context.Context, e *env, f locateFlags, args []string) error 
 		return failed(err)
 	}
 	b := bulk{evidence: ev, now: e.now(), write: out.Write}
-	for _, n := range ev.notices(b.now, sources) {
+	for _, n := range ev.notices(b.now, sources, false) {
 		fmt.Fprintln(e.stderr, "residency: note: "+n)
 	}
 	if f.explain {

@@ -191,8 +191,9 @@ func openEmbedded() ([]source, error) {
 	return list, nil
 }
 
-// notices says which sources are missing and which data is old.
-func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
+// notices says which sources are missing and which data is old, by a clock that
+// is the machine's own or a played one.
+func (ev *evidence) notices(at time.Time, cfg config.Geo, played bool) []string {
 	list := slices.Clone(ev.copies)
 	if ev.asOf != "" {
 		list = append(list, ev.asOf)
@@ -200,7 +201,7 @@ func (ev *evidence) notices(at time.Time, cfg config.Geo) []string {
 	if n := len(ev.missing); n > 0 {
 		list = append(list, residency.Plural(n, "configured source")+" of location data could not be opened and could have disagreed, so nothing can be said to be inside")
 	}
-	list = append(list, ageLines(ev.datasets, at, cfg)...)
+	list = append(list, ageLines(ev.datasets, at, cfg, played)...)
 	return append(list, ev.unusedLines(at)...)
 }
 

@@ -80,9 +80,12 @@ func (e *env) keepStore(ctx context.Context, s *store.Store, keep config.Store) 
 }
 
 // person names who does something: the one named by a flag, else the user of
-// this machine.
+// this machine. Neither cron nor a container says in a variable who that is.
 func (e *env) person(flag string) (string, error) {
 	who := cmp.Or(flag, e.getenv("SUDO_USER"), e.getenv("USER"), e.getenv("LOGNAME"))
+	if who == "" && e.user != nil {
+		who = e.user()
+	}
 	if who == "" {
 		return "", misused("who does this? --by NAME")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"residency/internal/finding"
@@ -99,6 +100,25 @@ func (e *env) recordConfig(ctx context.Context, h *house, s *store.Store) error 
 		e.recordOnce(ctx, s, "waivers", cfg.Waivers),
 		e.recordOnce(ctx, s, "corrections", cfg.Geo.Corrections),
 	)
+}
+
+// sharedStore says that the store was last used with another configuration
+// file: each of the two ends what the other found, since nobody asks about it
+// any more. "" when it was not.
+func (e *env) sharedStore(ctx context.Context, h *house, s *store.Store) string {
+	const memo = "config/path"
+	path, err := filepath.Abs(h.cfg.Path)
+	if err != nil {
+		return ""
+	}
+	var last string
+	if _, err := s.Memo(ctx, memo, &last); err != nil || last == path {
+		return ""
+	}
+	if err := s.SetMemo(ctx, memo, path); err != nil || last == "" {
+		return ""
+	}
+	return fmt.Sprintf("the store %s was last used with another configuration, %s: what only that one asks about counts as no longer asked. Give each its own [store] path", s.Path(), last)
 }
 
 // recordOnce records a value unless it is what was recorded of its kind last.

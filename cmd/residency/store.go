@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"residency/internal/config"
+	"residency/internal/ledger"
 	"residency/internal/residency"
 	"residency/internal/store"
 )
@@ -173,10 +175,46 @@ writing into the file that was put aside. Restoring is refused while one has.`,
 			if done.Kept != "" {
 				fmt.Fprintf(e.stdout, "what was there before is kept as %s\n", done.Kept)
 			}
-			return nil
+			return e.sayGap(cmd.Context(), cfg, done)
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", "", "who restores it (default: the user of this machine)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the evidence log")
 	return cmd
+}
+
+// sayGap says what comes next when more was signed than a restored backup
+// holds: whoever restores it must not learn only from a log file that nothing
+// is signed any more. It asks the checkpoint beside the store, as signing does,
+// and needs no key for that.
+func (e *env) sayGap(ctx context.Context, cfg *config.Config, done store.Restored) error {
+	if cfg.Evidence.Key.IsZero() {
+		return nil
+	}
+	kept, err := keptCheckpoints([]string{cfg.Evidence.Checkpoint})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was signed, or nobody remembers
+	}
+	if err != nil {
+		return failed(err)
+	}
+	signed := kept[0]
+	what := fmt.Sprintf("%s were signed, and the backup has %d", ledger.LeavesWords(signed.Size), done.Size)
+	if signed.Size <= done.Size {
+		s, err := e.readStore(ctx, cfg)
+		if err != nil {
+			return failed(err)
+		}
+		defer s.Close()
+		root, err := ledger.Root(ctx, s, signed.Size)
+		if err != nil {
+			return failed(err)
+		}
+		if root == signed.Root {
+			return nil
+		}
+		what = "the backup is not of the log that was signed"
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s: nothing is signed any more until\n  residency seal --accept-gap --reason WHY\n", what)
+	return err
 }

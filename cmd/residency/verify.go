@@ -28,6 +28,10 @@ type verifyFlags struct {
 	checkpoints []string
 	stampRoots  string
 	witnesses   []string
+
+	// noKey is why the key of the configuration could not be had, nil otherwise.
+	// Verifying needs its public half alone, which the log may name itself.
+	noKey error
 }
 
 func newVerify(e *env) *cobra.Command {
@@ -42,7 +46,8 @@ every round again from what was seen, by the same rules: the same verdicts must
 come out, byte by byte.
 
 Without an argument the store of the configuration is verified, with the
-checkpoint that is kept beside it. A bundle (a zip file or a directory), an
+checkpoint that is kept beside it and the public half of its key; where the key
+cannot be read, with --key or the public key that the log names itself. A bundle (a zip file or a directory), an
 exported log, or the file of a store need nothing else at hand.
 
   --key         the public key of the log, as "residency key show" prints it,
@@ -105,10 +110,10 @@ func (e *env) verifyConfigured(ctx context.Context, f verifyFlags, keys []ledger
 	}
 	if len(keys) == 0 && !cfg.Evidence.Key.IsZero() {
 		key, err := logKey(cfg)
-		if err != nil {
-			return failed(err)
+		if err == nil {
+			keys = append(keys, key.Public())
 		}
-		keys = append(keys, key.Public())
+		f.noKey = err
 	}
 	if f.stampRoots == "" && len(f.witnesses) == 0 {
 		f.stampRoots = cfg.Evidence.TimestampRoots
@@ -180,7 +185,24 @@ func (e *env) verifyStore(ctx context.Context, path string, f verifyFlags, keys 
 	}
 	rep, err := v.Verify(ctx)
 	bar.done()
+	if f.noKey != nil {
+		rep, err = withoutKey(rep, err, f.noKey)
+	}
 	return e.sayVerified(path, rep, err, len(keys) > 0)
+}
+
+// withoutKey says of a log which public key it was verified with, where that of
+// the configuration could not be had. A log that names none cannot be verified.
+func withoutKey(rep ledger.Report, err, noKey error) (ledger.Report, error) {
+	const hint = "hint: the public key is enough: --key, as \"residency key show\" prints it"
+	switch {
+	case err != nil:
+		return rep, fmt.Errorf("%w\n%s; that of the configuration could not be had: %w", err, hint, noKey)
+	case rep.Key == "":
+		return rep, fmt.Errorf("%w\n%s", noKey, hint)
+	}
+	rep.Notes = append(rep.Notes, fmt.Sprintf("%v: verified with the public key that the log names itself, %s", noKey, rep.Key))
+	return rep, nil
 }
 
 // verifyExported verifies a log that was exported.
@@ -271,7 +293,7 @@ func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool
 	}
 	w := e.stdout
 	fmt.Fprintf(w, "%s: nothing was changed\n", path)
-	fmt.Fprintf(w, "  log         %s: %s and %s, under %s\n", ledger.LeavesWords(r.Size), residency.Plural(int(r.Runs), "run"), residency.Plural(int(r.Records), "record"), r.Root)
+	fmt.Fprintf(w, "  log         %s: %s and %s, under %s\n", ledger.LeavesWords(r.Size), residency.Plural(int(r.Runs), "run"), residency.Plural(int(r.Records), "record")+elsewhere(r), r.Root)
 	if r.Key != "" {
 		fmt.Fprintf(w, "  signed      %s by %s\n", residency.Plural(int(r.Checkpoints), "checkpoint"), r.Key)
 	}
@@ -298,7 +320,20 @@ func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool
 		r.Notes = append(r.Notes, "the key is the log's own word: compare it with one from elsewhere (--key)")
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(w, "  note        %s\n", note)
+		fmt.Fprintf(w, "  note        %s\n", harmless(note))
 	}
 	return nil
+}
+
+// elsewhere says how many leaves of the log are not in a bundle, which has those
+// that its runs rest on; "" when all of them are there.
+func elsewhere(r ledger.Report) string {
+	switch n := r.Size - r.Runs - r.Records; {
+	case n < 1:
+		return ""
+	case n == 1:
+		return " (1 leaf is not in this bundle)"
+	default:
+		return fmt.Sprintf(" (%s are not in this bundle)", ledger.LeavesWords(n))
+	}
 }

@@ -13,17 +13,15 @@ var version = "dev"
 
 // buildVersion names version and commit as far as the build knows them.
 func buildVersion() string {
-	v := version
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
+	return versionOf(buildCommit())
+}
+
+// versionOf names version and commit; a commit that is not known is left out.
+func versionOf(commit string) string {
+	if len(commit) < 12 {
+		return version
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += "+" + s.Value[:12]
-		}
-	}
-	return v
+	return version + "+" + commit[:12]
 }
 
 // buildCommit names the commit that the program was built from; "" when the

@@ -21,7 +21,9 @@ func TestPage(t *testing.T) {
 	var store *bool
 	p := page{
 		pulse: &pulse{now: func() time.Time { return now }}, patient: time.Minute,
-		figures: func(context.Context) (metrics.Figures, error) { return metrics.Figures{Now: now, StoreUp: store}, broken },
+		figures: func(context.Context) (metrics.Figures, error) {
+			return metrics.Figures{Now: now, StoreUp: store}, broken
+		},
 	}
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()

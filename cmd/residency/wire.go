@@ -117,7 +117,7 @@ func (h *house) engine(e *env, at time.Time) *watch.Engine {
 			Version: buildVersion(), Commit: buildCommit(), Clock: machineClock(), ConfigPath: h.cfg.Path, ConfigSHA256: h.cfg.SHA256, LeftOut: h.leftOut,
 			Notice:   h.cfg.Organisation.Notice,
 			Datasets: append(h.geo.datasetsAt(now, h.cfg.Geo.MaxAge), h.hints.Dataset()), Missing: h.geo.missing,
-			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(now, h.cfg.Geo)...), notices...),
+			Notices: append(append(append([]string(nil), h.notices...), h.geo.notices(now, h.cfg.Geo, !at.IsZero())...), notices...),
 		},
 	}
 }

@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-
-	"residency/internal/residency"
+	"time"
 )
 
 // KeyChange is the body of the record "key": the log is signed with Key from
@@ -30,12 +29,13 @@ type Pruned struct {
 
 // acts is what the records of a log say about the log itself.
 type acts struct {
-	keys    []keyAct
-	pruned  []Pruned
-	givenUp []gapAct
-	records int64
-	runs    int64
-	reach   reach // of the runs
+	keys     []keyAct
+	pruned   []Pruned
+	givenUp  []gapAct
+	restored []restoredAct
+	records  int64
+	runs     int64
+	reach    reach // of the runs
 }
 
 type (
@@ -46,7 +46,14 @@ type (
 	gapAct struct {
 		leaf int64
 		by   string
+		at   time.Time
 		Gap
+	}
+	restoredAct struct {
+		leaf int64
+		by   string
+		at   time.Time
+		backup
 	}
 )
 
@@ -77,15 +84,28 @@ func (a *acts) note(index int64, e Entry) error {
 			a.pruned = append(a.pruned, p)
 		}
 	case "restored":
-		var g Gap
-		if bytes.HasPrefix(r.Body, []byte(`{"schema":"`+gapSchema+`"`)) { // else a store says what it restored
-			err = json.Unmarshal(r.Body, &g)
-			a.givenUp = append(a.givenUp, gapAct{index, r.By, g})
-		}
+		err = a.noteRestored(index, r)
 	}
 	if err != nil {
 		return fmt.Errorf("read record %q: %w", e.Record.Kind, err)
 	}
+	return nil
+}
+
+// noteRestored takes in a gap that was accepted, or what a store says that it
+// restored. The latter excuses nothing, so that its body may have any form.
+func (a *acts) noteRestored(index int64, r *RecordEntry) error {
+	if bytes.HasPrefix(r.Body, []byte(`{"schema":"`+gapSchema+`"`)) {
+		var g Gap
+		err := json.Unmarshal(r.Body, &g)
+		a.givenUp = append(a.givenUp, gapAct{index, r.By, r.At.Time, g})
+		return err
+	}
+	var b backup
+	if err := json.Unmarshal(r.Body, &b); err != nil || b.From == "" || b.Size < 0 || b.Size > index {
+		b = backup{Size: -1}
+	}
+	a.restored = append(a.restored, restoredAct{index, r.By, r.At.Time, b})
 	return nil
 }
 
@@ -97,18 +117,6 @@ func (a *acts) wasPruned(seq int64) bool {
 		}
 	}
 	return false
-}
-
-// gap returns the record that gives a checkpoint up, or nil.
-func (a *acts) gap(cp residency.Checkpoint) *gapAct {
-	for i, g := range a.givenUp {
-		for _, t := range g.GivenUp {
-			if t.Size == cp.Size && t.Root == cp.Root {
-				return &a.givenUp[i]
-			}
-		}
-	}
-	return nil
 }
 
 // logActs returns what leaves of the log say about its keys, its gaps and what

@@ -23,6 +23,7 @@ func (v *Verifier) signatures(rep *Report, cps []keptCheckpoint, known *acts) er
 	if err != nil {
 		return err
 	}
+	rep.Notes = append(rep.Notes, known.interruptions(cps)...)
 	if len(chain) == 0 {
 		if len(cps) > 0 { // without keys at hand
 			return tampered(-1, "a record that names the key", "none", "the log does not say who signs it, and no key was given")
@@ -33,8 +34,7 @@ func (v *Verifier) signatures(rep *Report, cps []keptCheckpoint, known *acts) er
 	now := 0         // index into the chain
 	trusted := false // a key that was given signed something
 	for _, cp := range cps {
-		if g := known.gap(cp.Checkpoint); g != nil {
-			rep.Notes = append(rep.Notes, fmt.Sprintf("the checkpoint of %s was given up by %s, on record as leaf %d: %s", TreeState{cp.Size, cp.Root}, g.by, g.leaf, g.Reason))
+		if known.gap(cp.Checkpoint) != nil { // among the interruptions
 			continue
 		}
 		if _, _, err := OpenCheckpoint(cp.Note, chain[now].key); err != nil {

@@ -169,7 +169,7 @@ func TestAcceptGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "given up by ann, on record as leaf 2: disk died") {
+	if len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "given up by ann at 2026-11-01T00:00:00Z, on record as leaf 2: disk died") {
 		t.Errorf("Verify notes %q", rep.Notes)
 	}
 }

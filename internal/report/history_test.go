@@ -119,3 +119,36 @@ func BenchmarkHistory(b *testing.B) {
 		h.Turns()
 	}
 }
+
+// TestHistoryOfWhatWasNeverMeasured: that nothing changed would be good news,
+// and there is none.
+func TestHistoryOfWhatWasNeverMeasured(t *testing.T) {
+	t.Parallel()
+	never := stay(1, 9, "", residency.NotMeasured)
+	other := stay(10, 1, "", residency.NotMeasured)
+	other.Round.Observations[0].Failure = residency.FailUnreachable
+	deleted := stay(1, 9, "", residency.NotMeasured)
+	deleted.Round.Observations = nil
+	once := stay(10, 1, "192.0.2.1", residency.Inside, "SG")
+	for _, c := range []struct {
+		name  string
+		stays []Stay
+		want  string // "": nothing of the kind
+	}{
+		{"one reason", []Stay{never}, "9 checks from 1 Oct 2014 08:00 UTC to 9 Oct 2014 08:00 UTC\nNone of them could measure it: " + residency.FailTimeout.Words() + ".\n"},
+		{"two reasons", []Stay{never, never, other}, "None of them could measure it: mostly, " + residency.FailTimeout.Words() + ".\n"},
+		{"one check", []Stay{other}, "It could not measure it: " + residency.FailUnreachable.Words() + ".\n"},
+		{"looks deleted", []Stay{deleted}, "None of them could measure it.\n"},
+		{"measured at last", []Stay{never, once}, ""},
+		{"outside as remembered", []Stay{stay(1, 2, "", residency.Outside)}, ""},
+	} {
+		var b strings.Builder
+		if err := WriteHistory(&b, "table", History{Zone: time.UTC, Stays: c.stays}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		got := b.String()
+		if !strings.Contains(got, c.want) || c.want != "" && strings.Contains(got, "Nothing changed") || c.want == "" && strings.Contains(got, "measure it") {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,14 +67,65 @@ func (p *printer) sightings(heading, what string, list []Sighting, h *History, n
 // turns writes every change.
 func (p *printer) turns(h *History) {
 	list := h.Turns()
+	never := h.neverMeasured()
+	if never != "" {
+		p.para("", never, nil, false)
+	}
 	if len(list) == 0 {
-		p.para("", "Nothing changed.", nil, false)
+		if never == "" {
+			p.para("", "Nothing changed.", nil, false)
+		}
 		return
 	}
 	p.heading("What changed")
 	for _, t := range list {
 		p.para("  "+h.instant(t.At)+"  ", t.words(), nil, false)
 	}
+}
+
+// neverMeasured says so if no check could measure anything, and why; "" if some
+// did. That nothing changed then says nothing.
+func (h *History) neverMeasured() string {
+	runs, looks, cells := 0, 0, 0
+	why := map[residency.Failure]int{}
+	for i := range h.Stays {
+		s := &h.Stays[i]
+		runs += s.Runs
+		for _, c := range s.Round.Cells {
+			if h.Market != 0 && c.Market != h.Market {
+				continue
+			}
+			if cells++; c.Verdict != residency.NotMeasured {
+				return ""
+			}
+		}
+		for j := range s.Round.Observations {
+			o := &s.Round.Observations[j]
+			if h.Market != 0 && o.Market != h.Market {
+				continue
+			}
+			if o.Failure == "" {
+				return ""
+			}
+			looks++
+			why[o.Failure]++
+		}
+	}
+	if cells == 0 {
+		return ""
+	}
+	text := "None of them could measure it"
+	if runs == 1 {
+		text = "It could not measure it"
+	}
+	if looks == 0 {
+		return text + "." // the looks were deleted because of their age
+	}
+	most := slices.MaxFunc(slices.Sorted(maps.Keys(why)), func(a, b residency.Failure) int { return cmp.Compare(why[a], why[b]) })
+	if len(why) == 1 {
+		return text + ": " + most.Words() + "."
+	}
+	return text + ": mostly, " + most.Words() + "."
 }
 
 // words tells a change in plain words.

@@ -14,13 +14,14 @@ type spoken struct {
 	answers map[setKey]int
 }
 
-// setKey is what tells one data set from another.
+// setKey is what tells one data set from another. Of a location that was
+// remembered no more is known of its data sets.
 type setKey struct {
-	name, sha256 string
-	class        residency.Class // one file can speak as two kinds of source
+	name, lineage string
+	class         residency.Class // one file can speak as two kinds of source
 }
 
-func keyOf(d residency.Dataset) setKey { return setKey{d.Name, d.SHA256, d.Class} }
+func keyOf(d residency.Dataset) setKey { return setKey{d.Name, d.Lineage, d.Class} }
 
 // spokenIn counts each address once, in however many rounds it was seen.
 func spokenIn(run *residency.Run) spoken {

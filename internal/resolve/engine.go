@@ -253,8 +253,12 @@ func (e *engine) another() bool {
 }
 
 // mayAsk reports whether another look may be begun now, as far as politeness
-// goes, and takes its turn. e.mu is held.
+// goes, and takes its turn. A server that is not asked at all needs none: its
+// looks end at once. e.mu is held.
 func (e *engine) mayAsk() bool {
+	if e.dead != nil || len(e.way.targets) == 0 {
+		return true
+	}
 	if !e.start.IsZero() {
 		if time.Now().Before(e.start) {
 			return false

@@ -54,7 +54,9 @@ func (r *Resolver) observe(ctx context.Context, asks *feed, done func(*residency
 			p, _ := r.lastProbe(i)
 			it, reader := r.iteration(i, set), asks.join()
 			iterating.Go(func() {
-				it.hold(ctx, set.jitter)
+				if p.dead == nil { // else nobody is asked, so nobody is spared by waiting
+					it.hold(ctx, set.jitter)
+				}
 				for qs := asks.chunk(reader, chunkSize); len(qs) > 0; qs = asks.chunk(reader, chunkSize) {
 					it.observe(ctx, server.mine(qs), p.dead, func(list []residency.Observation) {
 						one.Lock()

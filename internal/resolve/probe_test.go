@@ -127,6 +127,26 @@ func TestSilentServersAreNotAskedAgain(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsForServersThatAreNotAsked: neither the pace nor the time before
+// a run holds up the looks at a server whose probe failed.
+func TestNobodyWaitsForServersThatAreNotAsked(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(request) [][]byte { return nil })
+	r := quick(Server{Name: "silent", Addresses: []string{s.addr}, Rate: 1})
+	r.Probe(t.Context(), question(host, "A", ""))
+	// At one a second 3000 looks would take the better part of an hour.
+	defer within(t, 20*time.Second, "Observe")()
+	n := 0
+	r.Observe(t.Context(), questions(3000, 10), func(o residency.Observation) {
+		if n++; o.Failure != residency.FailTimeout {
+			t.Errorf("failure %q (%s)", o.Failure, o.Detail)
+		}
+	})
+	if n != 3000 {
+		t.Errorf("%d observations of 3000 questions", n)
+	}
+}
+
 func TestProbeEndsWithItsContext(t *testing.T) { // not parallel: it counts goroutines
 	s := serve(t, func(request) [][]byte { return nil })
 	noLeaks(t)

@@ -39,11 +39,11 @@ func (s *Store) Kept(ctx context.Context, hashes []residency.Hash) (map[residenc
 
 // bodies reads at most as many bodies as one query takes.
 func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash, found map[residency.Hash][]byte) error {
-	args, wanted := make([]any, len(hashes)), make(map[residency.Hash]bool, len(hashes))
+	tags, wanted := make([]int64, len(hashes)), make(map[residency.Hash]bool, len(hashes))
 	for i, h := range hashes {
-		args[i], wanted[h] = tag(h), true
+		tags[i], wanted[h] = tag(h), true
 	}
-	rows, err := db.QueryContext(ctx, "SELECT hash, data FROM bodies WHERE tag IN "+list(1, len(args)), args...)
+	rows, err := db.QueryContext(ctx, "SELECT hash, data FROM bodies WHERE tag IN "+ofList(1), jsonList(tags))
 	if err != nil {
 		return err
 	}
@@ -138,6 +138,11 @@ func (w *writer) newBody(h residency.Hash) (int64, error) {
 	if err != nil || found {
 		return 0, err
 	}
+	return w.nextBody()
+}
+
+// nextBody returns the number of the next new body.
+func (w *writer) nextBody() (int64, error) {
 	if w.lastBody == 0 {
 		if _, err := w.get([]any{&w.lastBody}, "SELECT coalesce(max(id), 0) FROM bodies"); err != nil {
 			return 0, err

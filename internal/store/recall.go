@@ -58,13 +58,9 @@ type known struct {
 // later to add, in order of endpoint and time; at least the latest of each.
 func spansSince(ctx context.Context, db querier, endpoints []string, from int64, add func(spanRow)) error {
 	for chunk := range slices.Chunk(endpoints, most) {
-		args := []any{from}
-		for _, e := range chunk {
-			args = append(args, e)
-		}
 		rows, err := db.QueryContext(ctx, "SELECT "+spanColumns+` FROM endpoints e JOIN spans s ON s.endpoint = e.id
-			WHERE e.name IN `+list(2, len(chunk))+` AND s.first_seq >= coalesce((SELECT max(x.first_seq) FROM spans x WHERE x.endpoint = e.id AND x.first_seq <= $1), 0)
-			ORDER BY e.id, s.first_seq`, args...)
+			WHERE e.name IN `+ofList(2)+` AND s.first_seq >= coalesce((SELECT max(x.first_seq) FROM spans x WHERE x.endpoint = e.id AND x.first_seq <= $1), 0)
+			ORDER BY e.id, s.first_seq`, from, jsonList(chunk))
 		if err != nil {
 			return err
 		}
@@ -104,7 +100,7 @@ func (s *Store) recall(ctx context.Context, endpoints []string, since time.Time)
 	}
 	all := make(map[string]residency.Recollection, len(endpoints))
 	latest := make(map[string]*known, len(endpoints))
-	ids, names := make([]any, 0, len(endpoints)), make(map[int64]string, len(endpoints))
+	ids, names := make([]int64, 0, len(endpoints)), make(map[int64]string, len(endpoints))
 	err = spansSince(ctx, s.read, endpoints, from, func(r spanRow) {
 		span, confirmed := cov.span(r)
 		if !r.pruned { // else nothing of it is known but the hashes
@@ -175,9 +171,9 @@ func (c *covered) span(r spanRow) (residency.Span, mark) {
 }
 
 // recallCells adds the latest cells that are not plainly inside.
-func (s *Store) recallCells(ctx context.Context, ids []any, names map[int64]string, all map[string]residency.Recollection, latest map[string]*known) error {
+func (s *Store) recallCells(ctx context.Context, ids []int64, names map[int64]string, all map[string]residency.Recollection, latest map[string]*known) error {
 	for chunk := range slices.Chunk(ids, most) {
-		rows, err := s.read.QueryContext(ctx, "SELECT c.endpoint, c.data, e.data FROM cells c JOIN endpoints e ON e.id = c.endpoint WHERE c.endpoint IN "+list(1, len(chunk)), chunk...)
+		rows, err := s.read.QueryContext(ctx, "SELECT c.endpoint, c.data, e.data FROM cells c JOIN endpoints e ON e.id = c.endpoint WHERE c.endpoint IN "+ofList(1), jsonList(chunk))
 		if err != nil {
 			return err
 		}
@@ -237,11 +233,7 @@ func waivers(cells []residency.Cell) string {
 // is one for each claim and market at most.
 func (s *Store) recallFindings(ctx context.Context, endpoints []string, all map[string]residency.Recollection) error {
 	for chunk := range slices.Chunk(endpoints, most) {
-		var args []any
-		for _, e := range chunk {
-			args = append(args, e)
-		}
-		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+list(1, len(chunk))+" ORDER BY opened, id", args...)
+		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, data FROM findings WHERE endpoint IN "+ofList(1)+" ORDER BY opened, id", jsonList(chunk))
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -14,15 +13,21 @@ import (
 // those of the others are kept once a day.
 const everyRun = 1000
 
+// newSpan is what is known of a span when it begins.
+const newSpan = "spans (endpoint, first_seq, last_seq, first_at, last_at, sight, judgement, packets, latest_seq, latest_at, pruned)"
+
 // batch is what one Save does, to be believed when its transaction is on disk.
 type batch struct {
 	run     *openRun
 	at      int64 // of the run, microseconds
 	ids     []int64
 	seals   []residency.RoundSeal
-	saved   map[int64]int // endpoint -> place in seals
-	there   map[residency.Hash]bool
+	saved   map[int64]int           // endpoint -> place in seals
+	there   map[residency.Hash]bool // locations that are among the bodies
+	bodies  []unkept
+	spans   bulk
 	nextID  int64
+	new     map[string]int64 // numbers of endpoints without a span
 	changed int
 	kept    int
 }
@@ -39,7 +44,8 @@ func (s *Store) Save(ctx context.Context, seq int64, b residency.Batch) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", action, err)
 	}
-	n := &batch{run: r, saved: map[int64]int{}, there: map[residency.Hash]bool{}, nextID: r.nextID, kept: r.kept}
+	n := &batch{run: r, saved: map[int64]int{}, there: map[residency.Hash]bool{}, nextID: r.nextID, kept: r.kept,
+		spans: bulk{into: newSpan, columns: 11}}
 	err = s.tx(ctx, action, func(w *writer) error {
 		if err := s.saveRounds(w, n, b.Rounds); err != nil {
 			return err
@@ -69,7 +75,7 @@ func (s *Store) saveRounds(w *writer, n *batch, rounds []residency.KeptRound) er
 	if _, err := w.get([]any{&n.at}, "SELECT at FROM runs WHERE seq = $1", n.run.seq); err != nil {
 		return err
 	}
-	if err := s.recallMissing(w, n.run, rounds); err != nil {
+	if err := s.recallMissing(w, n, rounds); err != nil {
 		return err
 	}
 	for i := range rounds {
@@ -77,19 +83,25 @@ func (s *Store) saveRounds(w *writer, n *batch, rounds []residency.KeptRound) er
 			return fmt.Errorf("endpoint %s: %w", rounds[i].Endpoint.Key(), err)
 		}
 	}
-	return nil
+	if err := n.spans.flush(w); err != nil {
+		return err
+	}
+	return s.keepAll(w, n.bodies)
 }
 
-// recallMissing finds what is known of endpoints that were not recalled.
-func (s *Store) recallMissing(w *writer, r *openRun, rounds []residency.KeptRound) error {
-	var names []string
+// recallMissing finds what is known of endpoints that were not recalled, and
+// gives those their numbers that have none.
+func (s *Store) recallMissing(w *writer, n *batch, rounds []residency.KeptRound) error {
+	r := n.run
+	unknown := map[string]residency.Endpoint{}
 	for i := range rounds {
 		if name := rounds[i].Endpoint.Key(); r.known[name] == nil {
-			names = append(names, name)
+			unknown[name] = rounds[i].Endpoint
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	names, err := s.newEndpoints(w, n, unknown)
+	if len(names) == 0 || err != nil {
+		return err
 	}
 	runs, scopes, err := s.marks(w.ctx, w.tx)
 	if err != nil {
@@ -182,50 +194,30 @@ func day(id, t int64) int64 {
 // change saves a round that differs from the one before it, or is the first,
 // and returns its endpoint's number.
 func (s *Store) change(w *writer, n *batch, k *known, r *residency.KeptRound, seal *residency.RoundSeal) (int64, error) {
-	id, err := s.endpoint(w, n, k, r.Endpoint)
-	if err != nil {
-		return 0, err
-	}
+	id := n.new[seal.Endpoint]
 	if k != nil {
+		id = k.id
+		if err := renew(w, id, r.Endpoint); err != nil {
+			return 0, err
+		}
 		seal.LastPackets = k.lastPackets()
 		if err := s.endSpan(w, k); err != nil {
 			return 0, err
 		}
 	}
 	seal.Packets = residency.HashOf(r.Packets)
-	if err := s.keepRound(w, n, r, seal); err != nil {
+	if err := n.keepRound(r, seal); err != nil {
 		return 0, err
 	}
-	err = w.run("INSERT INTO spans (endpoint, first_seq, last_seq, first_at, last_at, sight, judgement, packets, latest_seq, latest_at, pruned) VALUES ($1, $2, 0, $3, 0, $4, $5, $6, 0, 0, $7)",
-		id, n.run.seq, n.at, seal.Sight[:], seal.Judgement[:], seal.Packets[:], false)
+	err := n.spans.add(w, id, n.run.seq, 0, n.at, 0, seal.Sight[:], seal.Judgement[:], seal.Packets[:], 0, 0, false)
 	if err != nil {
 		return 0, err
 	}
+	n.run.known[seal.Endpoint] = &known{spanRow: spanRow{endpoint: seal.Endpoint, id: id}} // for the same endpoint later in the batch
 	if k == nil && len(r.Cells) == 0 {
 		return id, nil // there can be no cells of it
 	}
 	return id, s.saveCells(w, n.run.seq, id, r.Cells)
-}
-
-// endpoint returns the endpoint's number and keeps what is known of it.
-func (s *Store) endpoint(w *writer, n *batch, k *known, e residency.Endpoint) (int64, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return 0, err
-	}
-	if k != nil {
-		return k.id, w.run("UPDATE endpoints SET data = $2 WHERE id = $1 AND data <> $2", k.id, string(data))
-	}
-	id := n.nextID
-	_, err = w.get([]any{&id}, "INSERT INTO endpoints (id, name, data) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET data = excluded.data RETURNING id", id, e.Key(), string(data))
-	if err != nil {
-		return 0, err
-	}
-	if id == n.nextID { // else its spans were pruned
-		n.nextID++
-	}
-	n.run.known[e.Key()] = &known{spanRow: spanRow{endpoint: e.Key(), id: id}} // for the same endpoint later in the batch
-	return id, nil
 }
 
 // endSpan ends the open span with the last run that confirmed it; the last
@@ -249,32 +241,21 @@ func (s *Store) endSpan(w *writer, k *known) error {
 	return w.run("UPDATE spans SET last_seq = $3, last_at = $4 WHERE endpoint = $1 AND first_seq = $2", k.id, k.first, k.confirmed.seq, micros(k.confirmed.at))
 }
 
-// keepRound keeps the bytes of a round that differs.
-func (s *Store) keepRound(w *writer, n *batch, r *residency.KeptRound, seal *residency.RoundSeal) error {
+// keepRound has the bytes of a round that differs kept with the batch.
+func (n *batch) keepRound(r *residency.KeptRound, seal *residency.RoundSeal) error {
 	var refs []byte
 	for h, data := range r.Locations {
 		if residency.HashOf(data) != h {
 			return fmt.Errorf("location %s has another hash", h)
 		}
 		refs = append(refs, h[:]...)
-		if n.there[h] {
-			continue
-		}
-		n.there[h] = true
-		if err := s.keep(w, bodyLocation, h, data, nil); err != nil {
-			return err
+		if !n.there[h] {
+			n.there[h] = true
+			n.bodies = append(n.bodies, unkept{bodyLocation, h, data, nil})
 		}
 	}
-	for _, b := range []struct {
-		kind int
-		hash residency.Hash
-		data []byte
-		refs []byte
-	}{{bodySight, seal.Sight, r.Sight, refs}, {bodyJudgement, seal.Judgement, r.Judgement, nil}, {bodyPackets, seal.Packets, r.Packets, nil}} {
-		if err := s.keep(w, b.kind, b.hash, b.data, b.refs); err != nil {
-			return err
-		}
-	}
+	n.bodies = append(n.bodies, unkept{bodySight, seal.Sight, r.Sight, refs},
+		unkept{bodyJudgement, seal.Judgement, r.Judgement, nil}, unkept{bodyPackets, seal.Packets, r.Packets, nil})
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -247,12 +249,27 @@ func (w *writer) stmt(text string) (*sql.Stmt, error) {
 	if st, ok := w.stmts[text]; ok {
 		return st, nil
 	}
-	st, err := w.tx.PrepareContext(w.ctx, text)
+	st, err := w.tx.PrepareContext(w.ctx, unnumbered(text))
 	if err != nil {
 		return nil, err
 	}
 	w.stmts[text] = st
 	return st, nil
+}
+
+// unnumbered returns a statement without the numbers of its placeholders, if
+// they are in order and used once each: SQLite and its driver look every number
+// up, each time a value is bound.
+func unnumbered(text string) string {
+	parts := strings.Split(text, "$")
+	for i, part := range parts[1:] {
+		rest, ok := strings.CutPrefix(part, strconv.Itoa(i+1))
+		if !ok || (rest != "" && rest[0] >= '0' && rest[0] <= '9') {
+			return text
+		}
+		parts[i+1] = rest
+	}
+	return strings.Join(parts, "?")
 }
 
 // exec runs a statement and returns how many rows it changed.
