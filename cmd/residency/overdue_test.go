@@ -36,7 +36,7 @@ func TestStatusOfAnEmptyStore(t *testing.T) {
 	s.Close()
 	p.dir = filepath.Dir(path)
 	p.configure(t)
-	p.run(t, 3, "residency: nothing was checked yet\n", "status")
+	p.run(t, 3, "residency: error: nothing was checked yet\n", "status")
 }
 
 // TestWaiverApplied: a check took notice of a waiver only as it was then.
