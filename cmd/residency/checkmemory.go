@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"residency/internal/ledger"
 	"residency/internal/residency"
 	"residency/internal/store"
 	"residency/internal/watch"
@@ -75,7 +76,11 @@ func (m *checkMemory) after(ctx context.Context, until time.Time, run residency.
 	}
 	if m.store != nil {
 		_, err := m.e.keepStore(ctx, m.store, m.house.cfg.Store)
-		errs = append(errs, err, m.e.signRun(ctx, m.house.cfg, m.store))
+		unsigned := m.e.signRun(ctx, m.house.cfg, m.store)
+		errs = append(errs, err, unsigned)
+		if f.notify && ledger.IsTamper(unsigned) {
+			errs = append(errs, m.e.tellDirectly(ctx, m.house.cfg, logFails(m.house.cfg, m.e.now(), unsigned)))
+		}
 	}
 	return errors.Join(errs...)
 }

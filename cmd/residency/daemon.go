@@ -231,8 +231,18 @@ func (d *daemon) deliver(ctx context.Context) {
 
 // sign signs what the evidence log has, all the time.
 func (d *daemon) sign(ctx context.Context) {
-	if err := d.signer.Run(ctx); err != nil && ctx.Err() == nil {
-		d.log.Error("sign the evidence log: nothing is signed any more", "error", err)
+	err := d.signer.Run(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	d.log.Error("sign the evidence log: nothing is signed any more", "error", err)
+	if !d.notify {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
+	defer cancel()
+	if err := d.e.tellDirectly(ctx, d.cfg, logFails(d.cfg, d.e.now(), err)); err != nil {
+		d.log.Error("tell that the evidence log is not what was signed", "error", err)
 	}
 }
 

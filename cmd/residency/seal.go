@@ -21,7 +21,7 @@ var (
 )
 
 func newSeal(e *env) *cobra.Command {
-	var path, by, reason string
+	var path, by, reason, next string
 	var gap bool
 	cmd := &cobra.Command{
 		Use:   "seal",
@@ -32,7 +32,12 @@ without being found out. "residency watch" does so by itself, after every run.
 The log must hold everything that was signed before, as the store and the file
 of the latest checkpoint say. Where it does not, because a backup was restored
 on purpose, --accept-gap goes on; who did so and why is then on record, and
-"residency verify" tells it for ever.`,
+"residency verify" tells it for ever.
+
+A key on record that is to sign the log next is vouched for only by whoever holds
+the key so far: "residency key rotate" does so by itself, and --accept-key where
+that was cut short. Any other is somebody's who wrote to the store: nothing is
+signed any more then.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := e.openLog(cmd.Context(), path, "residency seal")
@@ -40,13 +45,20 @@ on purpose, --accept-gap goes on; who did so and why is then on record, and
 				return err
 			}
 			defer l.store.Close()
+			if next != "" {
+				keys, err := publicKeys([]string{next})
+				if err != nil {
+					return exitError{exitUsage, err}
+				}
+				l.signer.Accept = keys[0]
+			}
 			if gap {
 				return l.acceptGap(cmd.Context(), e, by, reason)
 			}
 			cp, err := l.signer.Sign(cmd.Context())
 			switch {
 			case ledger.IsTamper(err):
-				return failed(fmt.Errorf("%w\nhint: nothing is signed any more. \"residency verify\" says more; after restoring a backup on purpose, \"residency seal --accept-gap --reason WHY\" goes on", err))
+				return failed(fmt.Errorf("%w\nhint: nothing is signed any more. \"residency verify\" says more; after restoring a backup on purpose, \"residency seal --accept-gap --reason WHY\" goes on; a next key of your own that was not signed yet is signed by \"residency seal --accept-key KEY\"", err))
 			case err != nil:
 				return failed(err)
 			case cp.Size == 0:
@@ -59,6 +71,7 @@ on purpose, --accept-gap goes on; who did so and why is then on record, and
 	}
 	cmd.PersistentFlags().StringVarP(&path, "config", "c", "config.toml", "configuration file")
 	cmd.Flags().BoolVar(&gap, "accept-gap", false, "go on with a log that lacks what was signed before")
+	cmd.Flags().StringVar(&next, "accept-key", "", "public key, or a file with it, that is on record to sign the log next, where \"key rotate\" was cut short")
 	cmd.Flags().StringVar(&by, "by", "", "who accepts the gap (default: the user of this machine)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the evidence log")
 	cmd.AddCommand(newSealExport(e, &path))

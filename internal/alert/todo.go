@@ -132,6 +132,8 @@ func monitorTodo(group string) (text, command string) {
 		return "Whoever runs the monitor puts the location data back: nothing is inside while a source that could disagree is missing." + lasts, "residency data list"
 	case "store":
 		return "Whoever runs the monitor makes room, or mends the memory." + lasts, "residency store check"
+	case "log":
+		return "Whoever runs the monitor finds out what is wrong with the evidence log. What is found is told as before; until the log is signed again, it is no evidence.", "residency verify"
 	}
 	return "Whoever runs the monitor finds out why." + lasts, "residency status"
 }

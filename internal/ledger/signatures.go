@@ -37,24 +37,39 @@ func (v *Verifier) signatures(rep *Report, cps []keptCheckpoint, known *acts) er
 		if known.gap(cp.Checkpoint) != nil { // among the interruptions
 			continue
 		}
+		if cp.Size > rep.Signed { // one of the same size is signed by the same key
+			now = inForce(chain, now, rep.Signed)
+		}
 		if _, _, err := OpenCheckpoint(cp.Note, chain[now].key); err != nil {
 			return tampered(-1, "signed by "+chain[now].key.String(), signedBy(cp.Note, chain, now, err), "the checkpoint of %d leaves in %s", cp.Size, cp.from)
 		}
 		trusted = trusted || v.trusts(chain[now].key)
 		rep.Checkpoints++
 		rep.Signed = max(rep.Signed, cp.Size)
-		for now+1 < len(chain) && chain[now+1].leaf < cp.Size {
-			now++
-		}
 	}
+	now = inForce(chain, now, rep.Signed)
 	if !trusted && len(v.Keys) > 0 {
 		return tampered(-1, "signed by "+v.Keys[0].String(), "none", "a checkpoint of the log")
+	}
+	for _, k := range chain[now+1:] {
+		if k.key.String() != chain[now].key.String() {
+			return tampered(k.leaf, "signed by "+chain[now].key.String(), "not signed", "a record that names the key %s to sign the log next", k.key)
+		}
 	}
 	rep.Origin, rep.Key = chain[now].key.Origin(), chain[now].key.String()
 	if n := rep.Size - rep.Signed; n > 0 {
 		rep.Notes = append(rep.Notes, fmt.Sprintf("%s after the last checkpoint: not signed yet", LeavesWords(n)))
 	}
 	return nil
+}
+
+// inForce returns which key is in force once so many leaves are signed, the one
+// given or a later one.
+func inForce(chain []keyAct, now int, signed int64) int {
+	for now+1 < len(chain) && chain[now+1].leaf < signed {
+		now++
+	}
+	return now
 }
 
 // signedBy says what is wrong with the signature of a checkpoint.

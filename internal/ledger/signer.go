@@ -39,6 +39,11 @@ type Signer struct {
 	// the first time.
 	Record func(ctx context.Context, r residency.Record) error
 
+	// Accept is the key that is to follow ours, where its record is in the log
+	// already and ours has not signed that yet. Any other key on record that ours
+	// did not sign is a TamperError. The zero Public: none is to follow.
+	Accept Public
+
 	// File keeps the latest checkpoint outside of the store, so that a store
 	// that was cut short or swapped is noticed. "" for none.
 	File string
@@ -62,6 +67,8 @@ type Signer struct {
 	chain []keyAct             // the keys that the log names
 	gaps  []gapAct             // the gaps that it names
 	read  int64                // leaves that were read for those
+
+	foreign bool // the look before this one found a key that nobody told us of
 }
 
 // Run signs until ctx ends. It returns a TamperError as soon as the log is not
@@ -82,7 +89,11 @@ func (s *Signer) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		cp, err := s.Sign(ctx)
+		hasty := isForeignKey(err) && !s.foreign
+		s.foreign = isForeignKey(err)
 		switch {
+		case hasty: // or a rotation is under way, which signs its record at once
+			s.logger().Warn("the log names another key; it is looked at once more", "error", err)
 		case IsTamper(err):
 			s.logger().Error("the evidence log is not what was signed before; nothing more is signed", "error", err)
 			return err
@@ -142,6 +153,12 @@ func (s *Signer) catchUp(ctx context.Context, size int64) error {
 		return nil
 	}
 	if err := s.holds(ctx, kept, size, "the last checkpoint of the store"); err != nil {
+		return err
+	}
+	if err := s.readKeys(ctx, size); err != nil {
+		return err
+	}
+	if _, err := s.signedBy(kept); err != nil {
 		return err
 	}
 	s.last = kept

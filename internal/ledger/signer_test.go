@@ -226,8 +226,14 @@ func TestRotate(t *testing.T) {
 	if _, err := m.filed(next, file).Sign(ctx); err == nil || IsTamper(err) || !strings.Contains(err.Error(), "key rotate") {
 		t.Errorf("Sign with a key that is not on record = %v", err)
 	}
-	if cp, err := first.Rotate(ctx, next.Public(), "ann"); err != nil || cp.Size != 3 {
+	cp, err := first.Rotate(ctx, next.Public(), "ann")
+	if err != nil || cp.Size != 3 {
 		t.Fatalf("Rotate = %v, %v", cp.Size, err)
+	}
+	v := m.verifier(old.Public())
+	v.Kept = []residency.Checkpoint{cp} // beside the store lies the same
+	if rep, err := v.Verify(ctx); err != nil || rep.Key != next.Public().String() {
+		t.Errorf("Verify right after = %v, %v", rep.Key, err)
 	}
 	m.note(t, 2)
 	if _, err := running.Sign(ctx); err == nil {
@@ -248,7 +254,8 @@ func TestRotate(t *testing.T) {
 }
 
 // TestRotateCutShort has the record of the next key committed, and nothing
-// signed after it: the key before signs that once more, and no more.
+// signed after it: whoever says that this is the next key has the key before
+// sign that once more, and no more.
 func TestRotateCutShort(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -264,7 +271,9 @@ func TestRotateCutShort(t *testing.T) {
 	if _, err := m.signer(next).Sign(ctx); err == nil || !strings.Contains(err.Error(), "has to sign the record of the new one") {
 		t.Errorf("Sign with the next key = %v", err)
 	}
-	if cp, err := m.signer(old).Sign(ctx); err != nil || cp.Size != 3 {
+	told := m.signer(old)
+	told.Accept = next.Public()
+	if cp, err := told.Sign(ctx); err != nil || cp.Size != 3 {
 		t.Fatalf("Sign with the key before = %v, %v", cp.Size, err)
 	}
 	m.note(t, 2)

@@ -130,6 +130,7 @@ func attacks() []attack {
 		{"the same, signed with another key", func(a *attacked) { a.kept = nil; a.forgeVerdict(7); a.reseal(7); a.resign(testKey(a.t, 66)) }, "signed by example.com/residency+"},
 		{"the same, with the other key on record too", func(a *attacked) { a.swapKey() }, "the log is signed with another key"},
 		{"the same, as if the key had been rotated", func(a *attacked) { a.kept = nil; a.forgeVerdict(13); a.reseal(13); a.rotateAway() }, "of the first 22 leaves"},
+		{"another key is put on record, so that ours vouches for it", func(a *attacked) { a.nameKey() }, "names the key example.com/residency+c970aa33+"},
 		{"leaves are added, and signed with another key", func(a *attacked) { a.rotateAway() }, "signed by a key before it was in force"},
 		{"a deletion by policy on record that covers runs to come, sealed and signed by us", func(a *attacked) {
 			a.excuse(a.leafOf(12), 1000)
@@ -230,12 +231,28 @@ func (a *attacked) swapKey() {
 	a.resign(key)
 }
 
+// nameKey puts a rotation to a key of the attacker's on record, and has us sign
+// what is in the log, as a running watch does: that is refused.
+func (a *attacked) nameKey() {
+	ctx := context.Background()
+	if err := a.record(ctx, rotation(a.t, 1, 66)); err != nil {
+		a.t.Fatal(err)
+	}
+	if _, err := a.signer(testKey(a.t, 1)).Sign(ctx); !IsTamper(err) {
+		a.t.Errorf("our key signs a log that names another: %v", err)
+	}
+}
+
+// rotation is the record of the change from one key to another.
+func rotation(t *testing.T, from, to byte) residency.Record {
+	return residency.Record{Kind: "key", At: day, Body: canonical(KeyChange{keySchema, testKey(t, to).Public().String(), testKey(t, from).Public().String()})}
+}
+
 // rotateAway puts a rotation to a key of the attacker's on record and signs it
 // with that.
 func (a *attacked) rotateAway() {
 	key := testKey(a.t, 66)
-	err := a.record(context.Background(), residency.Record{Kind: "key", At: day,
-		Body: canonical(KeyChange{keySchema, key.Public().String(), testKey(a.t, 1).Public().String()})})
+	err := a.record(context.Background(), rotation(a.t, 1, 66))
 	root, rootErr := Root(context.Background(), a.memory, int64(len(a.leaves)))
 	cp, signErr := key.Sign(int64(len(a.leaves)), root, day)
 	if err := errors.Join(err, rootErr, signErr); err != nil {
