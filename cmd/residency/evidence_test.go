@@ -206,8 +206,8 @@ func TestVerifyFindsChangesInTheFile(t *testing.T) {
 		"a run is gone":    "PRAGMA foreign_keys = OFF; DELETE FROM runs WHERE seq = 5",
 		"a span is cut":    "UPDATE spans SET last_seq = last_seq - 1 WHERE last_seq > first_seq",
 		"judgements":       "UPDATE spans SET judgement = (SELECT judgement FROM spans WHERE endpoint = 2 LIMIT 1) WHERE endpoint = 1",
-		"looks":            "UPDATE bodies SET data = (SELECT data FROM bodies LIMIT 1)",
-		"bodies are gone":  "DELETE FROM bodies",
+		"looks":            "UPDATE blocks SET data = (SELECT data FROM blocks LIMIT 1)",
+		"bodies are gone":  "DELETE FROM blocks",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,8 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -43,25 +44,29 @@ func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash,
 	for i, h := range hashes {
 		tags[i], wanted[h] = tag(h), true
 	}
-	rows, err := db.QueryContext(ctx, "SELECT hash, data FROM bodies WHERE tag IN "+ofList(1), jsonList(tags))
+	rows, err := db.QueryContext(ctx, "SELECT hashes, data FROM "+tagged(1), jsonList(tags))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var h hashColumn
-		var packed []byte
-		if err := rows.Scan(&h, &packed); err != nil {
+		var hashes, packed sql.RawBytes
+		if err := rows.Scan(&hashes, &packed); err != nil {
 			return err
 		}
-		if !wanted[residency.Hash(h)] {
-			continue // it has the tag of another
-		}
-		data, err := s.open(residency.Hash(h), packed)
+		bodies, err := s.openBlock(packed, hashes)
 		if err != nil {
 			return err
 		}
-		found[residency.Hash(h)] = data
+		for _, b := range bodies {
+			if !wanted[b.hash] {
+				continue
+			}
+			if err := s.holds(b.hash, b.data); err != nil {
+				return err
+			}
+			found[b.hash] = bytes.Clone(b.data) // the whole block is not to stay in memory for it
+		}
 	}
 	return rows.Err()
 }
@@ -79,16 +84,21 @@ func (s *Store) body(ctx context.Context, db querier, h residency.Hash) ([]byte,
 	return data, nil
 }
 
-// open unpacks a body and holds it to its hash.
+// open unpacks bytes that are kept by themselves, and holds them to their hash.
 func (s *Store) open(h residency.Hash, packed []byte) ([]byte, error) {
 	data, err := s.packer.unpack(packed)
 	if err != nil {
 		return nil, fmt.Errorf("body %s: %w", h, err)
 	}
+	return data, s.holds(h, data)
+}
+
+// holds holds bytes to the hash they are kept under.
+func (s *Store) holds(h residency.Hash, data []byte) error {
 	if got := residency.HashOf(data); got != h {
-		return nil, &Fault{Path: s.path, Kind: ErrDamaged, Detail: fmt.Sprintf("body %s has the hash %s", h, got), Hint: hintDamaged}
+		return &Fault{Path: s.path, Kind: ErrDamaged, Detail: fmt.Sprintf("body %s has the hash %s", h, got), Hint: hintDamaged}
 	}
-	return data, nil
+	return nil
 }
 
 // Missing is the error about a body that is not there: it was pruned, or the
@@ -110,54 +120,6 @@ func (s *Store) bodyJSON(ctx context.Context, h residency.Hash, into any) error 
 	return json.Unmarshal(data, into)
 }
 
-// Kinds of bodies, for what counts and checks them.
-const (
-	bodySight     = 1
-	bodyJudgement = 2
-	bodyLocation  = 3
-	bodyPackets   = 4
-	bodyHeader    = 5
-	bodyScope     = 6
-	bodyRecord    = 7
-)
-
-// keep remembers a body under its hash; one that is there is left as it is.
-func (s *Store) keep(w *writer, kind int, h residency.Hash, data []byte, refs []byte) error {
-	id, err := w.newBody(h)
-	if err != nil || id == 0 {
-		return err // compressing costs more than looking
-	}
-	return w.run("INSERT INTO bodies (id, tag, hash, kind, data, refs) VALUES ($1, $2, $3, $4, $5, $6)", id, tag(h), h[:], kind, s.packer.pack(data), refs)
-}
-
-// newBody returns the number that the body with the hash is to have; 0 when it
-// is there already.
-func (w *writer) newBody(h residency.Hash) (int64, error) {
-	var one int
-	found, err := w.get([]any{&one}, "SELECT 1 FROM bodies WHERE tag = $1 AND hash = $2", tag(h), h[:])
-	if err != nil || found {
-		return 0, err
-	}
-	return w.nextBody()
-}
-
-// nextBody returns the number of the next new body.
-func (w *writer) nextBody() (int64, error) {
-	if w.lastBody == 0 {
-		if _, err := w.get([]any{&w.lastBody}, "SELECT coalesce(max(id), 0) FROM bodies"); err != nil {
-			return 0, err
-		}
-	}
-	w.lastBody++
-	return w.lastBody, nil
-}
-
-// tag returns what a body is found by: the first 48 bits of its hash. Others
-// may have the same, so the whole hash is always compared too.
-func tag(h residency.Hash) int64 {
-	return int64(binary.BigEndian.Uint64(h[:8]) >> 16)
-}
-
 // keepJSON remembers v as JSON and returns its hash.
 func (s *Store) keepJSON(w *writer, kind int, v any) (residency.Hash, error) {
 	data, err := json.Marshal(v)
@@ -165,5 +127,5 @@ func (s *Store) keepJSON(w *writer, kind int, v any) (residency.Hash, error) {
 		return residency.Hash{}, err
 	}
 	h := residency.HashOf(data)
-	return h, s.keep(w, kind, h, data, nil)
+	return h, s.keep(w, body{kind: kind, hash: h, data: data})
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -105,7 +104,7 @@ func (c *checking) counts() error {
 	for _, t := range []struct {
 		table string
 		into  *int64
-	}{{"runs", &c.found.Runs}, {"endpoints", &c.found.Endpoints}, {"spans", &c.found.Spans}, {"bodies", &c.found.Bodies}, {"leaves", &c.found.Leaves}} {
+	}{{"runs", &c.found.Runs}, {"endpoints", &c.found.Endpoints}, {"spans", &c.found.Spans}, {"leaves", &c.found.Leaves}} {
 		if err := c.read.QueryRowContext(c.ctx, "SELECT count(*) FROM "+t.table).Scan(t.into); err != nil {
 			return err
 		}
@@ -114,50 +113,107 @@ func (c *checking) counts() error {
 }
 
 // checkBodies holds every body, and the last packets of open spans, to their
-// hashes.
+// hashes, and what finds the bodies and what they name to being there.
 func (c *checking) checkBodies() error {
-	for _, q := range []struct{ what, text string }{
-		{"body", "SELECT hash, data FROM bodies"}, {"packets", "SELECT hash, data FROM latest_packets"},
-	} {
-		rows, err := c.read.QueryContext(c.ctx, q.text)
-		if err != nil {
+	named := map[residency.Hash]residency.Hash{} // a location -> the body that names it
+	rows, err := c.read.QueryContext(c.ctx, "SELECT id, hashes, data FROM blocks")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var hashes, packed sql.RawBytes
+		if err := rows.Scan(&id, &hashes, &packed); err != nil {
 			return err
 		}
-		for rows.Next() {
-			var h hashColumn
-			var packed sql.RawBytes
-			if err := rows.Scan(&h, &packed); err != nil {
-				rows.Close()
-				return err
+		bodies, err := c.openBlock(packed, hashes)
+		if err != nil {
+			for h := range slices.Chunk(hashes, len(residency.Hash{})) {
+				c.problem("body %x cannot be unpacked", h)
 			}
-			if q.what == "body" {
-				c.bodies[residency.Hash(h)] = true
-			}
-			if data, err := c.packer.unpack(packed); err != nil {
-				c.problem("%s %s cannot be unpacked", q.what, residency.Hash(h))
-			} else if got := residency.HashOf(data); got != residency.Hash(h) {
-				c.problem("%s %s has the hash %s", q.what, residency.Hash(h), got)
+			continue
+		}
+		for _, b := range bodies {
+			c.checkBody("body", b.hash, b.data)
+			c.bodies[b.hash] = true
+			for ref := range slices.Chunk(b.refs, len(residency.Hash{})) {
+				named[residency.Hash(ref)] = b.hash
 			}
 		}
-		if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+		if err := c.checkTags(id, bodies); err != nil {
 			return err
 		}
 	}
-	rows, err := c.read.QueryContext(c.ctx, "SELECT hash, refs FROM bodies WHERE refs IS NOT NULL")
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	c.found.Bodies = int64(len(c.bodies))
+	var stray int
+	if err := c.read.QueryRowContext(c.ctx, "SELECT count(*) FROM body_tags WHERE block NOT IN (SELECT id FROM blocks)").Scan(&stray); err != nil {
+		return err
+	}
+	if stray > 0 {
+		c.problem("%d tags name a block that is not there", stray)
+	}
+	for ref, body := range named {
+		if !c.bodies[ref] {
+			c.problem("body %s names a location that is not there", body)
+		}
+	}
+	return c.checkLatest()
+}
+
+// checkBody holds bytes to their hash.
+func (c *checking) checkBody(what string, h residency.Hash, data []byte) {
+	if got := residency.HashOf(data); got != h {
+		c.problem("%s %s has the hash %s", what, h, got)
+	}
+}
+
+// checkTags holds the bodies of a block to being found by their tags.
+func (c *checking) checkTags(id int64, bodies []body) error {
+	tags := make([]int64, len(bodies))
+	for i := range bodies {
+		tags[i] = tag(bodies[i].hash)
+	}
+	rows, err := c.read.QueryContext(c.ctx, "SELECT tag FROM body_tags WHERE block = $1 AND tag IN "+ofList(2), id, jsonList(tags))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var found int64
+		if err := rows.Scan(&found); err != nil {
+			return err
+		}
+		tags = slices.DeleteFunc(tags, func(t int64) bool { return t == found })
+	}
+	for _, b := range bodies {
+		if slices.Contains(tags, tag(b.hash)) {
+			c.problem("body %s is not found by its tag", b.hash)
+		}
+	}
+	return rows.Err()
+}
+
+// checkLatest holds the last packets of open spans to their hashes.
+func (c *checking) checkLatest() error {
+	rows, err := c.read.QueryContext(c.ctx, "SELECT hash, data FROM latest_packets")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var h hashColumn
-		var refs []byte
-		if err := rows.Scan(&h, &refs); err != nil {
+		var packed sql.RawBytes
+		if err := rows.Scan(&h, &packed); err != nil {
 			return err
 		}
-		for ref := range slices.Chunk(refs, len(residency.Hash{})) {
-			if len(ref) != len(residency.Hash{}) || !c.bodies[residency.Hash(ref)] {
-				c.problem("body %s names a location that is not there", residency.Hash(h))
-			}
+		if data, err := c.packer.unpack(packed); err != nil {
+			c.problem("packets %s cannot be unpacked", residency.Hash(h))
+		} else {
+			c.checkBody("packets", residency.Hash(h), data)
 		}
 	}
 	return rows.Err()

@@ -15,7 +15,8 @@
 // endpoints that it covered, which it shares with every run that covered the
 // same. "We looked and saw nothing new" is so a fact in the store without a row
 // for each endpoint. What was seen, what was judged and each location are kept
-// once, under their SHA-256.
+// once, under their SHA-256; bodies of one kind that are saved together are
+// compressed together, some dozen in a block.
 //
 // The raw packets differ from round to round. Those of the first round of a
 // span stay. Those of the latest one are overwritten: in every run for the

@@ -3,7 +3,9 @@ package store
 import (
 	"encoding/json"
 	"maps"
+	"net/netip"
 	"slices"
+	"time"
 
 	"residency/internal/residency"
 )
@@ -28,7 +30,7 @@ func (s *Store) newEndpoints(w *writer, n *batch, unknown map[string]residency.E
 			}
 			continue
 		}
-		data, err := json.Marshal(unknown[name])
+		data, err := endpointJSON(unknown[name])
 		if err != nil {
 			return nil, err
 		}
@@ -61,9 +63,28 @@ func (w *writer) endpoints(names []string, numbers map[string]int64) error {
 
 // renew keeps what is known of an endpoint that has its number.
 func renew(w *writer, id int64, e residency.Endpoint) error {
-	data, err := json.Marshal(e)
+	data, err := endpointJSON(e)
 	if err != nil {
 		return err
 	}
 	return w.run("UPDATE endpoints SET data = $2 WHERE id = $1 AND data <> $2", id, string(data))
+}
+
+// endpointJSON is an endpoint as it is kept: JSON, without what is empty.
+func endpointJSON(e residency.Endpoint) ([]byte, error) {
+	return json.Marshal(struct {
+		Vendor    string
+		Service   string
+		Host      string
+		Role      residency.Role `json:",omitzero"`
+		Address   netip.Addr     `json:",omitzero"`
+		Port      uint16         `json:",omitzero"`
+		Records   string         `json:",omitzero"`
+		URL       string         `json:",omitzero"`
+		RetiredOn residency.Date `json:",omitzero"`
+		Retired   time.Time      `json:",omitzero"`
+		Note      string         `json:",omitzero"`
+		Source    string         `json:",omitzero"`
+		Where     string         `json:",omitzero"`
+	}(e))
 }

@@ -20,5 +20,5 @@ func (s *Store) MigrateFurther(ctx context.Context, text string) error {
 		return err
 	}
 	next := len(list) + 1
-	return s.migrateTo(ctx, append(list, migration{next, "9999_next.sql", strings.ReplaceAll(text, "{clustered}", "")}))
+	return s.migrateTo(ctx, append(list, migration{next, "9999_next.sql", strings.ReplaceAll(text, "{clustered}", ""), nil}))
 }

@@ -203,10 +203,11 @@ func TestCheckFinds(t *testing.T) {
 		args []any
 		want string
 	}{
-		"body changed":     {"UPDATE bodies SET data = (SELECT data FROM bodies WHERE kind = 2) WHERE hash = $1", []any{h[:]}, "has the hash"},
-		"body cut":         {"UPDATE bodies SET data = $2 WHERE hash = $1", []any{h[:], []byte{1, 2, 3}}, "cannot be unpacked"},
-		"body gone":        {"DELETE FROM bodies WHERE hash = $1", []any{h[:]}, "body " + h.String() + " is not there"},
-		"location gone":    {"DELETE FROM bodies WHERE kind = 3", nil, "names a location that is not there"},
+		"body changed":     {"UPDATE blocks SET data = (SELECT data FROM blocks WHERE kind = 2) WHERE id = (SELECT min(id) FROM blocks WHERE kind = 1)", nil, "body " + h.String() + " has the hash"},
+		"body cut":         {"UPDATE blocks SET data = $1 WHERE kind = 1", []any{[]byte{1, 2, 3}}, "body " + h.String() + " cannot be unpacked"},
+		"body gone":        {"DELETE FROM blocks WHERE kind = 1", nil, "body " + h.String() + " is not there"},
+		"location gone":    {"DELETE FROM blocks WHERE kind = 3", nil, "names a location that is not there"},
+		"body not found":   {"DELETE FROM body_tags WHERE tag IN (SELECT tag FROM body_tags ORDER BY tag LIMIT 1)", nil, "is not found by its tag"},
 		"packets changed":  {"UPDATE latest_packets SET hash = $1", []any{h[:]}, "has the hash"},
 		"span gone":        {"UPDATE spans SET last_seq = 9 WHERE last_seq = 1", nil, "what came before it ends with run 9"},
 		"span open":        {"UPDATE spans SET last_seq = 0", nil, "what came before it has not ended"},

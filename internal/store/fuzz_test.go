@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -50,6 +51,27 @@ func FuzzUnpack(f *testing.F) {
 		back, err := p.unpack(p.pack(plain))
 		if err != nil || !bytes.Equal(back, plain) {
 			t.Errorf("unpack(%x) = %x, packed and unpacked again %x, %v", data, plain, back, err)
+		}
+	})
+}
+
+// FuzzBlock reads the content of blocks out of a file that may be damaged or
+// hostile.
+func FuzzBlock(f *testing.F) {
+	one := body{data: []byte("a sight"), refs: make([]byte, 64)}
+	one.hash[0] = 1
+	f.Add([]byte{}, []byte{})
+	f.Add(appendBlock(nil, []body{one, {data: []byte("b")}}), hashesOf([]body{one, {}}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0}, make([]byte, 32))
+	f.Add([]byte{0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, make([]byte, 32))
+	f.Fuzz(func(t *testing.T, content, hashes []byte) {
+		bodies, err := parseBlock(content, hashes)
+		if err != nil {
+			return
+		}
+		again, err := parseBlock(appendBlock(nil, bodies), hashesOf(bodies))
+		if err != nil || !reflect.DeepEqual(again, bodies) {
+			t.Errorf("parseBlock(%x, %x) = %v, written and read again %v, %v", content, hashes, bodies, again, err)
 		}
 	})
 }

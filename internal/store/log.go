@@ -62,7 +62,7 @@ func (s *Store) saveRecord(w *writer, r residency.Record) error {
 		return errors.New("the record has no kind")
 	}
 	h := residency.HashOf(r.Body)
-	if err := s.keep(w, bodyRecord, h, r.Body, nil); err != nil {
+	if err := s.keep(w, body{kind: bodyRecord, hash: h, data: r.Body}); err != nil {
 		return err
 	}
 	var leaf any

@@ -25,6 +25,15 @@ type migration struct {
 	version int
 	name    string // "0001_memory.sql"
 	text    string
+	then    func(*Store, *writer) error // what is to be done after it; nil: nothing
+}
+
+// afterwards is what steps do besides their SQL, by version.
+func afterwards(version int) func(*Store, *writer) error {
+	if version == 2 {
+		return (*Store).rebody
+	}
+	return nil
 }
 
 // migrations returns all steps this program knows, in order.
@@ -46,7 +55,7 @@ func migrations() ([]migration, error) {
 		if err != nil || version != i+1 {
 			return nil, fmt.Errorf("read schema %s: want number %04d", base, i+1)
 		}
-		list = append(list, migration{version, base, strings.ReplaceAll(string(text), "{clustered}", "WITHOUT ROWID")})
+		list = append(list, migration{version, base, strings.ReplaceAll(string(text), "{clustered}", "WITHOUT ROWID"), afterwards(version)})
 	}
 	return list, nil
 }
@@ -149,6 +158,11 @@ func (s *Store) migrateTo(ctx context.Context, list []migration) error {
 		for _, m := range list[min(version, len(list)):] {
 			if _, err := w.tx.ExecContext(ctx, m.text); err != nil {
 				return fmt.Errorf("apply %s: %w", m.name, err)
+			}
+			if m.then != nil {
+				if err := m.then(s, w); err != nil {
+					return fmt.Errorf("apply %s: %w", m.name, err)
+				}
 			}
 			if err := w.run("INSERT INTO schema_steps (version, name, at, program) VALUES ($1, $2, $3, $4)", m.version, m.name, micros(s.now()), s.options.Version); err != nil {
 				return err

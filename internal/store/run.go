@@ -129,7 +129,7 @@ func (s *Store) closeRun(w *writer, run residency.Run, seals []residency.RoundSe
 	}
 	data := union(sets...).append(nil)
 	scope := residency.HashOf(data)
-	if err := s.keep(w, bodyScope, scope, data, nil); err != nil {
+	if err := s.keep(w, body{kind: bodyScope, hash: scope, data: data}); err != nil {
 		return err
 	}
 	timing, h, err := s.keepHeader(w, run)

@@ -24,7 +24,7 @@ type batch struct {
 	seals   []residency.RoundSeal
 	saved   map[int64]int           // endpoint -> place in seals
 	there   map[residency.Hash]bool // locations that are among the bodies
-	bodies  []unkept
+	bodies  []body
 	spans   bulk
 	nextID  int64
 	new     map[string]int64 // numbers of endpoints without a span
@@ -86,7 +86,7 @@ func (s *Store) saveRounds(w *writer, n *batch, rounds []residency.KeptRound) er
 	if err := n.spans.flush(w); err != nil {
 		return err
 	}
-	return s.keepAll(w, n.bodies)
+	return s.keep(w, n.bodies...)
 }
 
 // recallMissing finds what is known of endpoints that were not recalled, and
@@ -201,12 +201,12 @@ func (s *Store) change(w *writer, n *batch, k *known, r *residency.KeptRound, se
 			return 0, err
 		}
 		seal.LastPackets = k.lastPackets()
-		if err := s.endSpan(w, k); err != nil {
+		if err := s.endSpan(w, n, k); err != nil {
 			return 0, err
 		}
 	}
 	seal.Packets = residency.HashOf(r.Packets)
-	if err := n.keepRound(r, seal); err != nil {
+	if err := n.keepRound(r, seal, k == nil); err != nil {
 		return 0, err
 	}
 	err := n.spans.add(w, id, n.run.seq, 0, n.at, 0, seal.Sight[:], seal.Judgement[:], seal.Packets[:], 0, 0, false)
@@ -222,17 +222,19 @@ func (s *Store) change(w *writer, n *batch, k *known, r *residency.KeptRound, se
 
 // endSpan ends the open span with the last run that confirmed it; the last
 // packets kept of it stay.
-func (s *Store) endSpan(w *writer, k *known) error {
+func (s *Store) endSpan(w *writer, n *batch, k *known) error {
 	if k.latest != (residency.Hash{}) {
-		id, err := w.newBody(k.latest)
+		var packed []byte
+		found, err := w.get([]any{&packed}, "SELECT data FROM latest_packets WHERE endpoint = $1", k.id)
 		if err != nil {
 			return err
 		}
-		if id > 0 {
-			err := w.run("INSERT INTO bodies (id, tag, hash, kind, data) SELECT $2, $3, hash, $4, data FROM latest_packets WHERE endpoint = $1", k.id, id, tag(k.latest), bodyPackets)
+		if found { // else they were deleted with age
+			data, err := s.open(k.latest, packed)
 			if err != nil {
 				return err
 			}
+			n.bodies = append(n.bodies, body{kind: bodyPackets, hash: k.latest, data: data, new: true})
 		}
 		if err := w.run("DELETE FROM latest_packets WHERE endpoint = $1", k.id); err != nil {
 			return err
@@ -241,21 +243,24 @@ func (s *Store) endSpan(w *writer, k *known) error {
 	return w.run("UPDATE spans SET last_seq = $3, last_at = $4 WHERE endpoint = $1 AND first_seq = $2", k.id, k.first, k.confirmed.seq, micros(k.confirmed.at))
 }
 
-// keepRound has the bytes of a round that differs kept with the batch.
-func (n *batch) keepRound(r *residency.KeptRound, seal *residency.RoundSeal) error {
+// keepRound has the bytes of a round that differs kept with the batch. With
+// first, there were none of its endpoint before, which sights and judgements name.
+func (n *batch) keepRound(r *residency.KeptRound, seal *residency.RoundSeal, first bool) error {
 	var refs []byte
 	for h, data := range r.Locations {
+		refs = append(refs, h[:]...)
+		if n.there[h] {
+			continue
+		}
 		if residency.HashOf(data) != h {
 			return fmt.Errorf("location %s has another hash", h)
 		}
-		refs = append(refs, h[:]...)
-		if !n.there[h] {
-			n.there[h] = true
-			n.bodies = append(n.bodies, unkept{bodyLocation, h, data, nil})
-		}
+		n.there[h] = true
+		n.bodies = append(n.bodies, body{kind: bodyLocation, hash: h, data: data})
 	}
-	n.bodies = append(n.bodies, unkept{bodySight, seal.Sight, r.Sight, refs},
-		unkept{bodyJudgement, seal.Judgement, r.Judgement, nil}, unkept{bodyPackets, seal.Packets, r.Packets, nil})
+	n.bodies = append(n.bodies, body{kind: bodySight, hash: seal.Sight, data: r.Sight, refs: refs, new: first},
+		body{kind: bodyJudgement, hash: seal.Judgement, data: r.Judgement, new: first},
+		body{kind: bodyPackets, hash: seal.Packets, data: r.Packets, new: true}) // no two are of the same time
 	return nil
 }
 

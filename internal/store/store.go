@@ -239,10 +239,10 @@ func (s *Store) tx(ctx context.Context, action string, f func(*writer) error) er
 
 // writer is a transaction that prepares each statement once.
 type writer struct {
-	ctx      context.Context
-	tx       *sql.Tx
-	stmts    map[string]*sql.Stmt
-	lastBody int64 // the largest number of a body; 0 until it is asked for
+	ctx       context.Context
+	tx        *sql.Tx
+	stmts     map[string]*sql.Stmt
+	lastBlock int64 // the largest number of a block; 0 until it is asked for
 }
 
 func (w *writer) stmt(text string) (*sql.Stmt, error) {

@@ -30,7 +30,7 @@ func TestMigrate(t *testing.T) {
 	}
 	s.Close()
 	_, err := store.Open(t.Context(), s.Path(), options())
-	if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "version 2") || !strings.Contains(err.Error(), "up to 1") {
+	if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "version 3") || !strings.Contains(err.Error(), "up to 2") {
 		t.Errorf("Open of a newer store = %v, want %v naming both versions", err, store.ErrNewer)
 	}
 	ro := options()
@@ -38,7 +38,7 @@ func TestMigrate(t *testing.T) {
 	if _, err := store.Open(t.Context(), s.Path(), ro); !errors.Is(err, store.ErrNewer) {
 		t.Errorf("Open of a newer store for reading = %v, want %v", err, store.ErrNewer)
 	}
-	copies, err := filepath.Glob(s.Path() + ".before-version-2*")
+	copies, err := filepath.Glob(s.Path() + ".before-version-3*")
 	if err != nil || len(copies) != 2 { // of the step that failed, and of the one that did not
 		t.Fatalf("copies = %v, %v, want two", copies, err)
 	}
