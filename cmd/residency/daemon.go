@@ -42,7 +42,10 @@ type daemon struct {
 	judged time.Time         // up to when due instants were met before the start
 	tune   func(*watch.Loop) // for those who have another clock; may be nil
 
-	failing time.Time // since when the memory cannot be used; zero: it can
+	failing  time.Time // since when the memory cannot be used; zero: it can
+	strict   bool      // a store that cannot be used is an error at the start, whatever the cause
+	unopened error     // why there is no store for now; nil: there is, or none is configured
+	mended   bool      // run has ended because the store can be used again
 
 	busy   sync.Mutex // held while something is looked at or judged
 	latest atomic.Pointer[residency.Run]
@@ -68,11 +71,11 @@ func (d *daemon) start(ctx context.Context) error {
 	if d.beat, err = d.e.heartbeat(d.cfg); err != nil {
 		return failed(err)
 	}
-	if d.store, err = d.e.openStore(ctx, d.cfg, "residency watch"); err != nil {
+	if err = d.openMemory(ctx); err != nil {
 		return failed(err)
 	}
 	if d.store == nil {
-		if !d.cfg.Evidence.Key.IsZero() {
+		if !d.cfg.Evidence.Key.IsZero() && d.unopened == nil {
 			d.log.Warn("nothing is sealed: the configuration has no [store]")
 		}
 		return nil
@@ -184,12 +187,18 @@ func (d *daemon) run(ctx context.Context) error {
 			beside.Go(func() { d.sign(ctx) })
 		}
 	}
-	return d.loop().Run(ctx)
+	l := d.loop()
+	l.Alive = func() {
+		if d.alive(); d.mend(ctx) {
+			cancel() // whoever comes next remembers
+		}
+	}
+	return l.Run(ctx)
 }
 
 // loop is what runs all that is due.
 func (d *daemon) loop() *watch.Loop {
-	l := &watch.Loop{Now: d.e.now, Log: d.log, Do: d.once, Alive: d.alive}
+	l := &watch.Loop{Now: d.e.now, Log: d.log, Do: d.once}
 	for _, g := range d.groups {
 		l.Entries = append(l.Entries, g.entry)
 	}
@@ -259,8 +268,11 @@ func (d *daemon) once(ctx context.Context, due watch.Due) {
 	engine.Due = d.dueEndpoints(due.Entries)
 	engine.Header.Due, engine.Header.Missed = due.At, due.Missed
 	engine.Progress = func(int, int) { d.alive() }
-	if d.store != nil {
+	switch {
+	case d.store != nil:
 		d.house.remember(engine, d.store)
+	case d.unopened != nil:
+		engine.Memory, engine.Window = unopened{err: d.unopened}, d.cfg.Schedule.Window
 	}
 	run := engine.Run(ctx)
 	d.ended(context.WithoutCancel(ctx), run)
@@ -290,17 +302,23 @@ func (d *daemon) ended(ctx context.Context, run residency.Run) {
 	if err := report.Table(d.e.stdout, local, report.Options{Color: d.e.colour(), Width: d.e.width, Quiet: true, News: run.Window != 0}); err != nil {
 		d.log.Error("write results", "error", err)
 	}
-	d.manager.status("last check " + run.Finished.UTC().Format(time.RFC3339) + ", exit code " + fmt.Sprint(report.ExitCode(run)))
+	kept := ""
+	if run.PartialBy == watch.PartialByMemory {
+		kept = ", not remembered"
+	}
+	d.manager.status("last check " + run.Finished.UTC().Format(time.RFC3339) + ", exit code " + fmt.Sprint(report.ExitCode(run)) + kept)
 	d.pulse.ready.Store(true)
+	if d.store != nil || d.unopened != nil {
+		d.memoryTrouble(ctx, run)
+	}
 	if d.store == nil {
-		if d.notify {
+		if d.notify && d.unopened == nil {
 			if err := d.e.notify(ctx, d.cfg, run); err != nil {
 				d.log.Error("notify", "error", err)
 			}
 		}
 		return
 	}
-	d.memoryTrouble(ctx, run)
 	if pruned, err := d.e.keepStore(ctx, d.store, d.cfg.Store); err != nil {
 		d.log.Error("delete what is too old", "error", err)
 	} else if pruned.Runs > 0 {

@@ -65,6 +65,9 @@ func (d *daemon) figures(ctx context.Context) (metrics.Figures, error) {
 		ofRun(&f, *run)
 	}
 	if d.store == nil {
+		if d.unopened != nil {
+			f.StoreUp = new(bool)
+		}
 		return f, nil
 	}
 	unread := storeFigures(ctx, d.store, &f)

@@ -24,11 +24,11 @@ func (d *daemon) memoryTrouble(ctx context.Context, run residency.Run) {
 	a := memoryFails(run)
 	if failed {
 		d.failing = run.Finished
-		d.log.Error("the memory cannot be used", "store", d.store.Path(), "error", memoryNotice(run))
+		d.log.Error("the memory cannot be used", "store", d.cfg.Store.Path, "error", memoryNotice(run))
 	} else {
 		a.Event, a.Severity, a.Last = residency.EventMonitorGood, residency.SeverityInfo, true
 		a.Text = "what is found is remembered again\nIt was not from " + clockOf(d.failing) + " to " + clockOf(run.Finished) + "."
-		d.log.Info("the memory can be used again", "store", d.store.Path())
+		d.log.Info("the memory can be used again", "store", d.cfg.Store.Path)
 		d.failing = time.Time{}
 	}
 	if !d.notify {

@@ -151,11 +151,13 @@ func (st *stage) configure(more string) *config.Config {
 func (st *stage) play(cfg *config.Config, until time.Time) {
 	st.t.Helper()
 	st.until = until
+	var before *daemon
 	for st.clock.now().Before(until) && !st.t.Failed() {
 		ctx, cancel := context.WithCancel(st.t.Context())
 		log := slog.New(slog.NewTextHandler(&st.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		st.d = &daemon{e: st.e, cfg: cfg, log: log, timeout: 5 * time.Minute, notify: true, pulse: &pulse{now: st.clock.now}, tune: st.tune}
-		st.end = cancel
+		st.d.follow(before)
+		before, st.end = st.d, cancel
 		if err := st.d.start(ctx); err != nil {
 			st.t.Fatal(err)
 		}

@@ -39,6 +39,8 @@ With [store] everything is remembered, verdicts look back over [schedule] window
 and the instant at which a claim comes due is met exactly, between checks too.
 With --notify people are told of what changed, and reminded; without a store, of
 everything after every check. With [evidence] key what is remembered is signed.
+A store that cannot be written keeps nobody from looking: checks go on without it,
+say so, and take it up again when it can be.
 
 Whenever [schedule] geo_data says, newer location data is asked for, as "residency
 data update" does. A check uses the data that is there when it begins. SIGHUP, or
@@ -81,8 +83,9 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 	var current atomic.Pointer[daemon]
 	for {
 		d := &daemon{e: e, cfg: cfg, log: log, timeout: timeout, notify: notify, pulse: beat, manager: m}
+		old := current.Load()
+		d.follow(old)
 		if err := d.start(ctx); err != nil {
-			old := current.Load()
 			if old == nil || old.cfg == cfg {
 				return err
 			}
@@ -90,8 +93,8 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 			cfg = old.cfg
 			continue
 		}
-		first := current.Swap(d) == nil
-		if first && cfg.Web.Listen != "" {
+		current.Store(d)
+		if old == nil && cfg.Web.Listen != "" {
 			p := page{pulse: beat, patient: patience, figures: func(ctx context.Context) (metrics.Figures, error) { return current.Load().figures(ctx) }}
 			stop, err := p.serve(ctx, cfg.Web.Listen, log)
 			if err != nil {
@@ -102,6 +105,9 @@ func runWatch(ctx context.Context, e *env, path string, timeout time.Duration, n
 		log.Info("watching", "version", buildVersion(), "config", path, "sha256", cfg.SHA256, "schedule", d.schedules(), "timezone", cfg.Organisation.Location.String(), "remembers", d.store != nil)
 		m.ready()
 		next, err := d.until(ctx, again)
+		if d.mended && next == nil && err == nil && ctx.Err() == nil {
+			continue // with the same configuration, and its store
+		}
 		if err != nil || next == nil {
 			m.stopping()
 			log.Info("stopped")

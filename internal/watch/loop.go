@@ -52,7 +52,7 @@ type Loop struct {
 	Do func(ctx context.Context, due Due)
 
 	// Alive is called whenever the loop goes round, at least every Pause but for
-	// the time of a run. Nil: nobody is told.
+	// the time of a run. It may end the context. Nil: nobody is told.
 	Alive func()
 
 	// Instant returns the first instant after the given one at which something
@@ -92,6 +92,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if l.Alive != nil {
 			l.Alive()
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		l.step(ctx, &s)
 		if ctx.Err() != nil {
