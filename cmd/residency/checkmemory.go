@@ -44,7 +44,7 @@ func (e *env) rememberCheck(ctx context.Context, h *house, engine *watch.Engine,
 		m.store = nil
 		engine.Memory, engine.Window = unopened{err: err}, h.cfg.Schedule.Window
 	case s != nil:
-		h.remember(engine, s)
+		h.remember(engine, s, e.troubles(ctx, h.cfg, s)...)
 		if note := e.sharedStore(ctx, h, s); note != "" {
 			engine.Header.Notices = append(engine.Header.Notices, note)
 		}

@@ -270,7 +270,7 @@ func (d *daemon) once(ctx context.Context, due watch.Due) {
 	engine.Progress = func(int, int) { d.alive() }
 	switch {
 	case d.store != nil:
-		d.house.remember(engine, d.store)
+		d.house.remember(engine, d.store, d.e.troubles(ctx, d.cfg, d.store)...)
 	case d.unopened != nil:
 		engine.Memory, engine.Window = unopened{err: d.unopened}, d.cfg.Schedule.Window
 	}
@@ -333,7 +333,7 @@ func (d *daemon) reassess(ctx context.Context, at time.Time) {
 	defer d.busy.Unlock()
 	engine := d.house.engine(d.e, time.Time{})
 	engine.Slim = true
-	d.house.remember(engine, d.store)
+	d.house.remember(engine, d.store, d.e.troubles(ctx, d.cfg, d.store)...)
 	run := engine.Reassess(ctx, at)
 	d.log.Info("judged again", "at", at.Format(time.RFC3339))
 	d.ended(ctx, run)

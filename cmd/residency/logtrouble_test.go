@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -93,4 +94,39 @@ func TestForeignKeyIsTold(t *testing.T) {
 	program(exitFailed, "key", "rotate", "--out", st.dir+"/next.key", "--by", "ann")
 	program(0, "seal", "--accept-key", other.String()) // as if it were a rotation that was cut short
 	program(0, "verify")
+}
+
+// TestUnsignedIsTold: somebody rotated the key and did not configure the new
+// one. It is told when two checks in a row could not sign, once, and when it is
+// over; and by watch as by check.
+func TestUnsignedIsTold(t *testing.T) {
+	t.Parallel()
+	st, d, _ := signedStage(t)
+	look := func(args ...string) {
+		t.Helper()
+		st.clock.set(st.clock.now().Add(time.Hour))
+		if code := run(t.Context(), st.e, append(args, "--config", d.cfg.Path)); code == exitFailed {
+			t.Fatalf("residency %v: exit %d", args, code)
+		}
+	}
+	look("key", "rotate", "--out", st.dir+"/next.key", "--by", "ann")
+	for range 4 {
+		look("check", "--notify")
+	}
+	if got := st.events(); strings.Count(got, "operations/log") != 1 || !strings.Contains(got, "20T06:00 monitor operations/log") {
+		t.Errorf("told:\n%s\nwant the log at the third check, once", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	note := d.signer.Outcome
+	d.signer.Outcome = func(ctx context.Context, err error) { note(ctx, err); cancel() }
+	d.sign(ctx)
+	if why := d.e.troubles(t.Context(), d.cfg, d.store); len(why) != 1 || !strings.Contains(why[0].Text, "the log is signed with the key") {
+		t.Errorf("watch says %v, want which key signs", why)
+	}
+	st.configure(faultConfig + "[evidence]\nkey = \"file:next.key\"\n")
+	look("check", "--notify")
+	look("check", "--notify")
+	if got := st.events(); !strings.HasSuffix(got, "monitor-good operations/log") {
+		t.Errorf("told:\n%s\nwant that it is over", got)
+	}
 }

@@ -22,8 +22,9 @@ const gathering = 10 * time.Second
 
 // remember lets the engine's runs be remembered: its verdicts look back over
 // the window, and what follows from them (findings, and what is to be told) is
-// saved with them.
-func (h *house) remember(engine *watch.Engine, s *store.Store) {
+// saved with them. Of the monitor's own troubles the run shows most itself; the
+// others are handed in.
+func (h *house) remember(engine *watch.Engine, s *store.Store, troubles ...finding.Trouble) {
 	engine.Memory, engine.Window, engine.Confirm = s, h.cfg.Schedule.Window, policy.DefaultConfirmations()
 	claims := map[string]residency.Claim{}
 	for _, c := range h.claims {
@@ -32,7 +33,7 @@ func (h *house) remember(engine *watch.Engine, s *store.Store) {
 	tracker := &finding.Tracker{Claims: claims, Hold: gathering}
 	engine.Track = tracker.Track
 	engine.Conclude = func(run residency.Run, open []residency.Finding, told []residency.Told) residency.RunEnd {
-		state := finding.State{Run: run, Findings: open, Told: told, Endpoints: engine.Endpoints, Reasons: map[string]residency.Reason{}}
+		state := finding.State{Run: run, Findings: open, Told: told, Endpoints: engine.Endpoints, Troubles: troubles, Reasons: map[string]residency.Reason{}}
 		for _, c := range run.Claims {
 			state.Reasons[c.Claim.ID] = run.MainReason(c.Claim.ID)
 		}

@@ -119,6 +119,11 @@ func (e *env) signer(cfg *config.Config, s *store.Store, log *slog.Logger) (*led
 		Log: s, Book: s, Key: key, Record: s.Record, File: cfg.Evidence.Checkpoint,
 		Now: e.now, Logger: log,
 	}
+	signer.Outcome = func(ctx context.Context, err error) {
+		if err := e.noteSigning(ctx, s, err); err != nil {
+			log.Error("note what came of signing", "error", err)
+		}
+	}
 	return signer, e.anchorLog(cfg, signer)
 }
 
@@ -130,9 +135,9 @@ func (e *env) signRun(ctx context.Context, cfg *config.Config, s *store.Store) e
 		_, err = signer.Sign(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("sign evidence log: %w", err)
+		err = fmt.Errorf("sign evidence log: %w", err)
 	}
-	return nil
+	return errors.Join(err, e.noteSigning(ctx, s, err))
 }
 
 func (l *evidenceLog) acceptGap(ctx context.Context, e *env, by, reason string) error {

@@ -14,7 +14,9 @@ import (
 // works; of the same store the watch knows since when it fails.
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	at := func(path string) *config.Config { return &config.Config{Store: config.Store{On: path != "", Path: path}} }
+	at := func(path string) *config.Config {
+		return &config.Config{Store: config.Store{On: path != "", Path: path}}
+	}
 	for _, tt := range []struct {
 		before, now string
 		strict      bool

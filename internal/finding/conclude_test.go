@@ -238,8 +238,8 @@ func TestMonitor(t *testing.T) {
 			}
 		}
 	}
-	store := func(w *world) { w.troubles = []Trouble{{Part: "store", Text: "the disk is full"}} }
-	noStore := func(w *world) { w.troubles = nil }
+	unsigned := func(w *world) { w.troubles = []Trouble{{Part: "log", Text: "the evidence log is not signed: no key"}} }
+	signed := func(w *world) { w.troubles = nil }
 	untold := func(w *world) { w.judge("c", cc("IN"), residency.Undetermined) }
 	tests := []struct {
 		name  string
@@ -251,7 +251,8 @@ func TestMonitor(t *testing.T) {
 		{"all of them are the network", []turn{{"2026-01-01", down("google", "quad9"), ""}, {"2026-01-02", nil, "monitor network"}, {"2026-01-03", down(), "monitor-good network"}}},
 		{"one, then all: that one is not good again", []turn{{"2026-01-01", down("google"), ""}, {"2026-01-02", nil, "monitor resolvers"},
 			{"2026-01-03", down("google", "quad9"), ""}, {"2026-01-04", nil, "monitor network"}, {"2026-01-05", down("google"), "monitor-good network"}, {"2026-01-06", down(), "monitor-good resolvers"}}},
-		{"the memory at once", []turn{{"2026-01-01", store, "monitor store"}, {"2026-01-02", nil, ""}, {"2026-01-03", noStore, "monitor-good store"}}},
+		{"the evidence log", []turn{{"2026-01-01", unsigned, ""}, {"2026-01-02", nil, "monitor log"}, {"2026-01-03", nil, ""}, {"2026-01-04", signed, "monitor-good log"}}},
+		{"the evidence log inhibits nothing", []turn{{"2026-01-01", func(w *world) { unsigned(w); untold(w) }, ""}, {"2026-01-02", nil, "monitor log, coverage"}}},
 		{"inhibits what follows from it", []turn{{"2026-01-01", func(w *world) { down("google")(w); untold(w) }, ""}, {"2026-01-02", nil, "monitor resolvers"}, {"2026-01-05", nil, ""},
 			{"2026-01-06", down(), "monitor-good resolvers, coverage"}}},
 		{"nothing was asked: no news", []turn{{"2026-01-01", down("google"), ""}, {"2026-01-02", nil, "monitor resolvers"}, {"2026-01-03", func(w *world) { w.resolver = nil }, ""}}},

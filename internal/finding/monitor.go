@@ -11,7 +11,7 @@ import (
 
 // Trouble is one thing of the monitor's own that does not work.
 type Trouble struct {
-	Part string // "resolvers", "network", "vantage", "data" or "store"
+	Part string // "resolvers", "network", "vantage", "data" or "log"
 	Name string // which one of its kind; "" when there is one
 	Text string // one plain sentence without a stop
 }
@@ -47,18 +47,22 @@ func Troubles(run residency.Run) []Trouble {
 	return list
 }
 
+// partLog is the evidence log. What is wrong with it changes no result.
+const partLog = "log"
+
 // stepTold is in Told.Steps, with a day, once a trouble was told.
 const stepTold = "told"
 
 // troubles follows the monitor's own troubles. One is told when two runs in a
-// row show it, at once where the memory itself is concerned, and again each
-// week; and when it is over, if it was told. It reports whether anything is
-// down now, told or not.
+// row show it, and again each week; and when it is over, if it was told. It
+// reports whether anything is down now, told or not, that keeps results from
+// being told: the evidence log does not.
 func (c *conclusion) troubles() bool {
 	now := append(Troubles(c.state.Run), c.state.Troubles...)
 	down := map[string]bool{}
-	network := false
+	network, blind := false, false
 	for _, t := range now {
+		blind = blind || t.Part != partLog
 		if down[t.subject()] {
 			continue
 		}
@@ -86,7 +90,7 @@ func (c *conclusion) troubles() bool {
 	for _, subject := range over {
 		c.over(subject, left)
 	}
-	return len(now) > 0
+	return blind
 }
 
 // partOf returns the part of the monitor that a subject is about.
@@ -102,9 +106,7 @@ func (c *conclusion) trouble(t Trouble) {
 	known := c.of(t.subject())
 	if !before {
 		known.Since = c.at
-		if t.Part != "store" {
-			return // one run may be a hiccup
-		}
+		return // one run may be a hiccup
 	}
 	if lately(known.Steps, stepTold, c.at, Week-24*time.Hour) {
 		return
@@ -112,7 +114,7 @@ func (c *conclusion) trouble(t Trouble) {
 	again := !dayOf(known.Steps, stepTold).IsZero()
 	known.Steps = mark(known.Steps, stepTold, residency.DateOf(c.at.UTC()))
 	how := residency.SeverityWarning
-	if t.Part == "network" || t.Part == "store" {
+	if t.Part == "network" || t.Part == partLog {
 		how = residency.SeverityCritical
 	}
 	a := c.t.alert(c.state.Run, residency.AlertOperations, residency.EventMonitor, how, residency.GroupOperations+t.Part, t.subject(), "")
@@ -140,7 +142,7 @@ func (c *conclusion) over(subject string, left map[string]int) {
 		"network":   "name servers can be reached again",
 		"vantage":   "delays measured from " + name + " can be believed again",
 		"data":      "location data is available again: " + name,
-		"store":     "the memory can be written again",
+		partLog:     "nothing keeps the evidence log from being signed any more",
 	}[part]
 	if what == "" {
 		what = strings.TrimSpace(part+" "+name) + " is well again"

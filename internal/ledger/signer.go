@@ -58,6 +58,10 @@ type Signer struct {
 	// Wake cuts the wait short; nil: nobody does.
 	Wake <-chan struct{}
 
+	// Outcome is told what came of every try of Run, nil where nothing failed. It
+	// may be nil.
+	Outcome func(ctx context.Context, err error)
+
 	Now    func() time.Time
 	Logger *slog.Logger // nil: nothing is logged
 
@@ -91,6 +95,9 @@ func (s *Signer) Run(ctx context.Context) error {
 		cp, err := s.Sign(ctx)
 		hasty := isForeignKey(err) && !s.foreign
 		s.foreign = isForeignKey(err)
+		if s.Outcome != nil && !hasty && ctx.Err() == nil {
+			s.Outcome(ctx, err)
+		}
 		switch {
 		case hasty: // or a rotation is under way, which signs its record at once
 			s.logger().Warn("the log names another key; it is looked at once more", "error", err)
