@@ -99,7 +99,7 @@ type engine struct {
 // ends. It returns when all have ended and every goroutine and socket is gone.
 func run(ctx context.Context, lines []*line, asks *feed, once bool, done func(*flight)) {
 	out := newResults()
-	out.again = !asks.whole
+	out.again = !once // who asks once looks at the look itself afterwards
 	engines := make([]*engine, 0, len(lines))
 	for _, ln := range lines {
 		engines = append(engines, newEngine(ctx, ln, asks, once, out))
@@ -124,7 +124,7 @@ func run(ctx context.Context, lines []*line, asks *feed, once bool, done func(*f
 		for _, f := range batch {
 			done(f)
 			if out.again {
-				f.empty()
+				f.empty(!asks.whole)
 			}
 		}
 	}

@@ -39,8 +39,13 @@ type rooms struct {
 	response  []byte
 }
 
-// empty clears the look for its next use, all but its rooms.
-func (f *flight) empty() {
+// empty clears the look for its next use, all but its rooms. Where it may not
+// keep those, because what was found in them is the caller's, it clears all.
+func (f *flight) empty(keep bool) {
+	if !keep {
+		*f = flight{}
+		return
+	}
 	rooms, wire := f.rooms, f.own.wire
 	rooms.addresses, rooms.chain = roomOf(f.obs.Addresses, rooms.addresses), roomOf(f.obs.Chain, rooms.chain)
 	if len(f.obs.Exchanges) > 0 {
