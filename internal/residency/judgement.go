@@ -53,19 +53,16 @@ func (r Round) AppendJudgement(b []byte, where map[netip.Addr]Hash) []byte {
 // earlier lists the judged addresses that none of the round's looks showed.
 func (r Round) earlier() []netip.Addr {
 	var list []netip.Addr
-	var shown map[netip.Addr]bool
+	shown := r.Shown()
 	for i := range r.Cells {
 		for _, a := range r.Cells[i].Addresses {
-			if shown == nil {
-				shown = r.Shown()
-			}
-			if !shown[a.Address] {
-				shown[a.Address] = true
+			if _, known := slices.BinarySearchFunc(shown, a.Address, netip.Addr.Compare); !known {
 				list = append(list, a.Address)
 			}
 		}
 	}
-	return list
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
 }
 
 func appendCell(w *canon, c *Cell) {

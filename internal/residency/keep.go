@@ -135,7 +135,7 @@ func ParseLocation(data []byte, addr netip.Addr) (Location, error) {
 // use, by one goroutine at a time.
 type Keeper struct {
 	scratch []byte
-	hashes  map[netip.Addr]keptLocation
+	known   map[string]keptLocation // by body
 
 	sight, judgement, packets roomy
 }
@@ -151,14 +151,14 @@ func (r *roomy) made(b []byte) []byte {
 	return b
 }
 
-// keptLocation is the hash of an address's location, and the body it is of.
+// keptLocation is the body of a location, and its hash.
 type keptLocation struct {
 	hash Hash
 	body []byte
 }
 
 // maxKept bounds how many locations a Keeper remembers.
-const maxKept = 1 << 14
+const maxKept = 1 << 13
 
 // Keep returns the round as it is remembered.
 func (k *Keeper) Keep(r *Round) KeptRound {
@@ -195,26 +195,26 @@ func (k *Keeper) Judged(kept *KeptRound, where map[netip.Addr]Hash, r *Round) {
 func (k *Keeper) locate(kept *KeptRound, where map[netip.Addr]Hash, r *Round) {
 	for addr, loc := range r.Locations {
 		if _, known := where[addr]; !known {
-			l := k.location(addr, loc)
+			l := k.location(&loc)
 			where[addr] = l.hash
 			kept.Locations[l.hash] = l.body
 		}
 	}
 }
 
-// location returns the hash and body of a location. The same address may have
-// another location than before: one run's hints, or a measured delay.
-func (k *Keeper) location(addr netip.Addr, loc Location) keptLocation {
+// location returns the hash and body of a location. All addresses of a network
+// share one.
+func (k *Keeper) location(loc *Location) keptLocation {
 	k.scratch = loc.AppendCanonical(k.scratch[:0])
-	if l, known := k.hashes[addr]; known && string(l.body) == string(k.scratch) {
+	if l, known := k.known[string(k.scratch)]; known {
 		return l
 	}
-	if k.hashes == nil || len(k.hashes) >= maxKept {
-		k.hashes = make(map[netip.Addr]keptLocation)
+	if k.known == nil || len(k.known) >= maxKept {
+		k.known = make(map[string]keptLocation)
 	}
 	body := append([]byte(nil), k.scratch...)
 	l := keptLocation{HashOf(body), body}
-	k.hashes[addr] = l
+	k.known[string(body)] = l
 	return l
 }
 

@@ -38,29 +38,32 @@ func (r Round) AppendSight(b []byte, where map[netip.Addr]Hash) []byte {
 	words(w, "degraded", r.Degraded)
 	words(w, "untrusted", untrusted(r.Surveys))
 	appendLooks(w, r.Observations)
-	var shown []netip.Addr
-	for addr := range r.Shown() {
-		shown = append(shown, addr)
-	}
-	appendHashes(w, "locations", shown, where)
+	appendHashes(w, "locations", r.Shown(), where)
 	w.shut('}')
 	return w.b
 }
 
 // Shown returns the addresses that the round's own looks showed, and the
-// endpoint's where it is one.
-func (r Round) Shown() map[netip.Addr]bool {
-	shown := make(map[netip.Addr]bool, len(r.Locations))
+// endpoint's where it is one, sorted.
+func (r Round) Shown() []netip.Addr {
+	list := make([]netip.Addr, 0, 1+len(r.Locations))
 	if r.Endpoint.Address.IsValid() {
-		shown[r.Endpoint.Address] = true
+		list = append(list, r.Endpoint.Address)
 	}
 	for i := range r.Observations {
 		for _, a := range r.Observations[i].Addresses {
-			shown[a.Address] = true
+			if !slices.Contains(list[max(0, len(list)-few):], a.Address) {
+				list = append(list, a.Address)
+			}
 		}
 	}
-	return shown
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
 }
+
+// few is how many of the latest addresses are gone through for one that is there
+// already; sorting finds the others.
+const few = 16
 
 // untrusted names the address families to which no measured delay can be
 // believed.
@@ -97,17 +100,13 @@ func appendEndpoint(w *canon, e *Endpoint) {
 func appendMarkets(w *canon, markets []Market) {
 	w.key("markets")
 	w.open('[')
-	list := slices.Clone(markets)
-	slices.SortFunc(list, func(a, b Market) int { return strings.Compare(a.Code.String(), b.Code.String()) })
-	for _, m := range list {
+	for _, m := range sorted(markets, func(a, b Market) int { return strings.Compare(a.Code.String(), b.Code.String()) }) {
 		w.sep()
 		w.open('{')
 		w.str("market", m.Code.String())
 		w.key("subnets")
 		w.open('[')
-		subnets := slices.Clone(m.Subnets)
-		slices.SortFunc(subnets, func(a, b ClientSubnet) int { return a.Prefix.Compare(b.Prefix) })
-		for _, s := range subnets {
+		for _, s := range sorted(m.Subnets, func(a, b ClientSubnet) int { return a.Prefix.Compare(b.Prefix) }) {
 			w.sep()
 			w.open('{')
 			w.prefix("prefix", s.Prefix)
@@ -120,24 +119,53 @@ func appendMarkets(w *canon, markets []Market) {
 	w.shut(']')
 }
 
-// appendLooks writes the looks in the order of their bytes, equal ones once.
-func appendLooks(w *canon, looks []Observation) {
-	type piece struct{ from, to int }
-	scratch := canon{make([]byte, 0, 256*len(looks))}
-	pieces := make([]piece, len(looks))
-	for i := range looks {
-		from := len(scratch.b)
-		scratch.open('{') // for sep
-		appendLook(&scratch, &looks[i])
-		pieces[i] = piece{from + 1, len(scratch.b)}
+// sorted returns the list in order. One that is so already is not copied.
+func sorted[T any](list []T, compare func(a, b T) int) []T {
+	if slices.IsSortedFunc(list, compare) {
+		return list
 	}
-	body := func(p piece) []byte { return scratch.b[p.from:p.to] }
-	slices.SortFunc(pieces, func(a, b piece) int { return bytes.Compare(body(a), body(b)) })
+	list = slices.Clone(list)
+	slices.SortFunc(list, compare)
+	return list
+}
+
+// piece is where the members of a look are in what was written.
+type piece struct{ from, to int }
+
+// appendLooks writes the looks in the order of their bytes, equal ones once.
+// They mostly come in that order, and then stay as they are written.
+func appendLooks(w *canon, looks []Observation) {
 	w.key("looks")
 	w.open('[')
+	begin := len(w.b)
+	pieces := make([]piece, len(looks))
+	inOrder := true
+	for i := range looks {
+		w.sep()
+		w.open('{')
+		from := len(w.b)
+		appendLook(w, &looks[i])
+		pieces[i] = piece{from, len(w.b)}
+		w.shut('}')
+		inOrder = inOrder && (i == 0 || bytes.Compare(w.body(pieces[i-1]), w.body(pieces[i])) < 0)
+	}
+	if !inOrder {
+		reorder(w, begin, pieces)
+	}
+	w.shut(']')
+}
+
+func (w *canon) body(p piece) []byte { return w.b[p.from:p.to] }
+
+// reorder writes the looks anew from where the first begins, equal ones once
+// with their number.
+func reorder(w *canon, begin int, pieces []piece) {
+	written := canon{slices.Clone(w.b)}
+	w.b = w.b[:begin]
+	slices.SortFunc(pieces, func(a, b piece) int { return bytes.Compare(written.body(a), written.body(b)) })
 	for i := 0; i < len(pieces); {
 		n := i + 1
-		for n < len(pieces) && bytes.Equal(body(pieces[n]), body(pieces[i])) {
+		for n < len(pieces) && bytes.Equal(written.body(pieces[n]), written.body(pieces[i])) {
 			n++
 		}
 		w.sep()
@@ -146,11 +174,10 @@ func appendLooks(w *canon, looks []Observation) {
 			w.num("n", int64(n-i))
 			w.sep()
 		}
-		w.b = append(w.b, body(pieces[i])...)
+		w.b = append(w.b, written.body(pieces[i])...)
 		w.shut('}')
 		i = n
 	}
-	w.shut(']')
 }
 
 // appendLook writes the members of one look.
@@ -222,10 +249,7 @@ func appendAnswers(w *canon, list []Answer) {
 	if len(list) == 0 {
 		return
 	}
-	if !slices.IsSortedFunc(list, compareAnswers) {
-		list = slices.Clone(list)
-		slices.SortFunc(list, compareAnswers)
-	}
+	list = sorted(list, compareAnswers)
 	w.key("addresses")
 	w.open('[')
 	for i, a := range list {
@@ -262,12 +286,11 @@ func compareAnswers(a, b Answer) int {
 	return 1
 }
 
-// appendHashes writes which location each address has.
+// appendHashes writes which location each address has, in the order given.
 func appendHashes(w *canon, name string, addrs []netip.Addr, where map[netip.Addr]Hash) {
 	if len(addrs) == 0 {
 		return
 	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
 	w.key(name)
 	w.open('[')
 	for _, a := range addrs {

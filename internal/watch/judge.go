@@ -44,6 +44,9 @@ func (p *pass) judge(ctx context.Context, b *batch) {
 	known := p.recall(ctx, list)
 	p.save(ctx) // the batch before, while this one is judged
 	var out residency.Batch
+	if known {
+		out.Rounds = make([]residency.KeptRound, 0, len(list))
+	}
 	for _, some := range p.portions(list, known) {
 		if known {
 			known = p.recallBodies(ctx, some)

@@ -297,7 +297,7 @@ func (s *story) again(t *testing.T, kept residency.KeptRound) []byte {
 		m.BeforeAt = span.LastAt
 		r := parse(read(span.Sight))
 		for addr, loc := range r.Locations {
-			if _, known := round.Shown()[addr]; !known {
+			if !slices.Contains(round.Shown(), addr) {
 				round.Locations[addr] = loc
 			}
 		}
