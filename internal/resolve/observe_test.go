@@ -133,7 +133,7 @@ func TestDeadServerIsGivenUp(t *testing.T) {
 		{"silent, many hosts", func(request) [][]byte { return nil }, 1000, residency.FailTimeout},
 		{"silent, one host", func(request) [][]byte { return nil }, 1, residency.FailTimeout},
 		{"silent, few hosts", func(request) [][]byte { return nil }, 4, residency.FailTimeout},
-		{"lying", func(r request) [][]byte { return [][]byte{put(evil(t, r), 0, 1, 2)} }, 1000, residency.FailMismatch},
+		{"lying", func(r request) [][]byte { return [][]byte{put(evil(t, r), 0, byte(r.msg.ID>>8)^1)} }, 1000, residency.FailMismatch},
 		{"garbage", func(r request) [][]byte { return [][]byte{{1, 2, 3}} }, 1000, residency.FailMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
