@@ -153,6 +153,7 @@ func (e *env) checkOnce(ctx context.Context, cfg *config.Config, f checkFlags, a
 	if err != nil {
 		return exitError{exitUnknown, err}
 	}
+	h.drawn = nil // no other run comes that could add to what this one draws
 	engine := h.engine(e, at)
 	m := e.rememberCheck(ctx, h, engine, f)
 	defer m.close()

@@ -47,7 +47,7 @@ func Merge(records []*Record, needs []Need, inside func(netip.Addr) bool) reside
 			}
 		}
 	}
-	for addr := range all {
+	for _, addr := range all.list {
 		if !inside(addr) {
 			return p
 		}
@@ -59,22 +59,53 @@ func Merge(records []*Record, needs []Need, inside func(netip.Addr) bool) reside
 
 // together returns the counts and the curve over all draws in order of time,
 // and all addresses drawn.
-func together(records []*Record) (residency.Pool, map[netip.Addr]bool) {
-	var draws []Draw
+func together(records []*Record) (residency.Pool, distinct) {
+	n := 0
 	for _, r := range records {
-		draws = append(draws, r.Draws...)
+		n += len(r.Draws)
 	}
-	slices.SortStableFunc(draws, func(a, b Draw) int { return a.At.Compare(b.At) })
-	p := residency.Pool{Draws: len(draws), Curve: make([]int, len(draws))}
-	all := map[netip.Addr]bool{}
+	draws := make([]*Draw, 0, n)
+	for _, r := range records {
+		for i := range r.Draws {
+			draws = append(draws, &r.Draws[i])
+		}
+	}
+	slices.SortStableFunc(draws, func(a, b *Draw) int { return a.At.Compare(b.At) })
+	p := residency.Pool{Draws: n, Curve: make([]int, n)}
+	var all distinct
 	for i, d := range draws {
 		for _, a := range d.Addresses {
-			all[a] = true
+			all.add(a)
 		}
-		p.Curve[i] = len(all)
+		p.Curve[i] = len(all.list)
 	}
-	p.Addresses = len(all)
+	p.Addresses = len(all.list)
 	return p, all
+}
+
+// distinct is addresses, each once, in the order in which they were added.
+type distinct struct {
+	list  []netip.Addr
+	known map[netip.Addr]bool // nil while there are few
+}
+
+// few is up to how many addresses going through them is faster than a map.
+const few = 16
+
+func (d *distinct) add(a netip.Addr) {
+	if d.known[a] || d.known == nil && slices.Contains(d.list, a) {
+		return
+	}
+	d.list = append(d.list, a)
+	switch {
+	case d.known != nil:
+		d.known[a] = true
+	case len(d.list) > few:
+		d.known = make(map[netip.Addr]bool, 2*len(d.list))
+		for _, a := range d.list {
+			d.known[a] = true
+		}
+	}
 }
 
 // needSummary is what one need's draws show.
@@ -99,7 +130,10 @@ func summaries(records []*Record, needs []Need) (list []needSummary, complete bo
 			complete = false
 			continue
 		}
-		s := needSummary{Summary: Describe(most.Draws), need: n}
+		s := needSummary{Summary: Summary{Draws: len(most.Draws), Turning: turning(most.Draws)}, need: n}
+		if s.Draws >= MinDraws { // fewer show no pattern, and nothing is reckoned from them
+			s.Summary = Describe(most.Draws)
+		}
 		if s.Pattern == residency.PatternWholeSet {
 			for _, a := range setOf(most.Draws[0]) {
 				s.state += a.String() + " "

@@ -53,7 +53,7 @@ type Record struct {
 
 // Drawn is the draws of one endpoint by key. The zero value is empty and ready
 // for use. It must not be used by two goroutines at a time.
-type Drawn struct{ records map[Key]*Record }
+type Drawn struct{ records []*Record } // sorted by key
 
 // Gather returns the draws among the looks, which may be in any order.
 func Gather(looks []residency.Observation) *Drawn {
@@ -74,22 +74,22 @@ func (d *Drawn) Add(looks []residency.Observation) int {
 		}
 	}
 	slices.SortStableFunc(order, func(a, b *residency.Observation) int { return a.At.Compare(b.At) })
-	if d.records == nil {
-		d.records = map[Key]*Record{}
-	}
 	drawn := 0
 	for _, o := range order {
-		k := KeyOf(*o)
-		r := d.records[k]
-		if r == nil {
-			r = &Record{Key: k}
-			d.records[k] = r
-		}
-		if r.add(o) {
+		if d.record(KeyOf(*o)).add(o) {
 			drawn++
 		}
 	}
 	return drawn
+}
+
+// record returns the record of a key, an empty one for a new key.
+func (d *Drawn) record(k Key) *Record {
+	i, known := slices.BinarySearchFunc(d.records, k, func(r *Record, k Key) int { return compareKeys(r.Key, k) })
+	if !known {
+		d.records = slices.Insert(d.records, i, &Record{Key: k})
+	}
+	return d.records[i]
 }
 
 // add takes the look as a draw if it is one.
@@ -130,23 +130,20 @@ func ttlOf(o *residency.Observation) time.Duration {
 // Of returns the records of a market, sorted by key.
 func (d *Drawn) Of(market residency.Country) []*Record {
 	var list []*Record
-	for k, r := range d.records {
-		if k.Market == market {
+	for _, r := range d.records {
+		if r.Key.Market == market {
 			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, func(a, b *Record) int { return compareKeys(a.Key, b.Key) })
 	return list
 }
 
 // Forget drops what was drawn before the given time, and of each record all
 // but the newest draws.
 func (d *Drawn) Forget(before time.Time, newest int) {
-	for k, r := range d.records {
+	d.records = slices.DeleteFunc(d.records, func(r *Record) bool {
 		r.Draws = slices.DeleteFunc(r.Draws, func(x Draw) bool { return x.At.Before(before) })
 		r.Draws = slices.Delete(r.Draws, 0, max(0, len(r.Draws)-newest))
-		if len(r.Draws) == 0 && r.Fresh.Before(before) {
-			delete(d.records, k)
-		}
-	}
+		return len(r.Draws) == 0 && r.Fresh.Before(before)
+	})
 }

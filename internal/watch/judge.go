@@ -112,7 +112,7 @@ func (p *pass) cells(j *judging, b *batch, known bool) {
 				f.Before = before(j.rec.Cells, claim.ID, market.Code)
 			}
 			cell := policy.Judge(claim, f)
-			cell.Pool = poolOf(records, market, r.Types, cell)
+			cell.Pool = poolOf(records, c.market, r.Types, &cell)
 			cell.Changed = known && cell.Verdict != verdictOf(f.Before)
 			r.Cells = append(r.Cells, cell)
 		}

@@ -58,9 +58,12 @@ func (p *pass) redraw(ctx context.Context, b *batch) {
 	if !d.begun {
 		d.begun, d.left, d.time = true, settings.PerRun, settings.budget(ctx)
 	}
-	b.drawn = settings.remember(b.looks, p.run.Started)
-	if !settings.Recursive && !b.authoritative() {
-		return // nobody that would be asked again has answered
+	again := settings.Recursive || b.authoritative() // else nobody that would be asked again has answered
+	if again || settings.Memory != nil {
+		b.drawn = settings.remember(b.looks, p.run.Started)
+	}
+	if !again {
+		return
 	}
 	began := p.e.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.time)
@@ -269,9 +272,10 @@ func (b *batch) drawnOf(e *residency.Endpoint, looks []residency.Observation) *p
 // poolOf works out what the draws of a cell's market show. The outside bound
 // rests on the cell's own sides: an address of an earlier run that this one
 // did not judge is not known to be inside.
-func poolOf(records []*pool.Record, m residency.Market, types []string, cell residency.Cell) residency.Pool {
-	var needs []pool.Need
-	for _, s := range subnets(&m) {
+func poolOf(records []*pool.Record, m *residency.Market, types []string, cell *residency.Cell) residency.Pool {
+	asked := subnets(m)
+	needs := make([]pool.Need, 0, len(asked)*len(types))
+	for _, s := range asked {
 		for _, typ := range types {
 			needs = append(needs, pool.Need{Subnet: s.Prefix, Type: typ})
 		}
