@@ -104,6 +104,15 @@ func TestBundleOfWhatIsLeft(t *testing.T) {
 	if _, err := w.signer.Sign(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	path := w.bundle(t, done.LastSeq+1, 24)
+	if code, out := w.verify(t, path, "--key", w.key.Public().String()); code != 0 {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+// bundle writes a bundle of every endpoint and some runs, and returns its path.
+func (w *watched) bundle(t *testing.T, from, to int64) string {
+	t.Helper()
 	cps, err := w.store.Checkpoints(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +122,7 @@ func TestBundleOfWhatIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := ledger.Bundler{Log: w.store, Checkpoints: cps, Runs: sealedRuns{w.store}, Names: namedBy, First: done.LastSeq + 1, Last: 24}
+	b := ledger.Bundler{Log: w.store, Checkpoints: cps, Runs: sealedRuns{w.store}, Names: namedBy, First: from, Last: to}
 	for _, e := range w.engine.Endpoints {
 		b.Endpoints = append(b.Endpoints, e.Key())
 	}
@@ -123,7 +132,35 @@ func TestBundleOfWhatIsLeft(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := w.verify(t, path, "--key", w.key.Public().String()); code != 0 {
-		t.Errorf("exit %d:\n%s", code, out)
+	return path
+}
+
+// TestBundleAfterTheClockWasSetBack: a bundle has all the runs that its verdicts
+// rest on, also where those stand in the log after runs that are later by the
+// clock, or look back further than the run before them.
+func TestBundleAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w := watchedStore(t, seed, 2)
+			rng := rand.New(rand.NewPCG(seed, 9))
+			w.engine.Rand = rand.NewChaCha8([32]byte{byte(seed)})
+			for i := range 40 {
+				if rng.IntN(5) == 0 {
+					w.now = w.now.Add(-time.Duration(rng.IntN(300)) * time.Minute)
+				}
+				w.run(t, rng, i)
+			}
+			if _, err := w.signer.Sign(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for first := int64(5); first < 42; first += 6 {
+				path := w.bundle(t, first, min(first+3, 42))
+				if code, out := w.verify(t, path, "--key", w.key.Public().String()); code != 0 {
+					t.Errorf("from run %d on: exit %d\n%s", first, code, out)
+				}
+			}
+		})
 	}
 }

@@ -86,42 +86,6 @@ func (c *collected) derive() error {
 	return nil
 }
 
-// contextOf returns the first run that verdicts of the bundle's runs rest on:
-// all of the window of the first one, and the last round of each endpoint
-// before it.
-func (c *collected) contextOf(ctx context.Context) (int64, error) {
-	run, ok, err := c.b.Runs.Run(ctx, c.b.First)
-	if err != nil || !ok {
-		return 0, fmt.Errorf("read run %d: %w", c.b.First, errOr(err, "there is none"))
-	}
-	since := run.At.Add(-run.Window)
-	missing := map[string]bool{}
-	for _, e := range c.manifest.Endpoints {
-		missing[e] = true
-	}
-	seq := c.b.First
-	for seq > 1 {
-		before, ok, err := c.b.Runs.Run(ctx, seq-1)
-		if err != nil {
-			return 0, fmt.Errorf("read run %d: %w", seq-1, err)
-		}
-		if !ok || c.known.wasPruned(seq-1) || before.At.Before(since) && len(missing) == 0 {
-			break
-		}
-		rounds, err := c.b.Runs.Rounds(ctx, seq-1)
-		if err != nil {
-			return 0, fmt.Errorf("read rounds of run %d: %w", seq-1, err)
-		}
-		seq--
-		for e := range missing {
-			if _, there := find(rounds, e); there {
-				delete(missing, e)
-			}
-		}
-	}
-	return seq, nil
-}
-
 // findEarlier finds the runs before the context with which began what endpoints
 // still showed in it.
 func (c *collected) findEarlier(ctx context.Context) error {
