@@ -1,11 +1,8 @@
 package store
 
 import (
-	"cmp"
-	"database/sql"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"residency/internal/residency"
 )
@@ -106,7 +103,8 @@ func hashesOf(bodies []body) []byte {
 
 // keep remembers bodies under their hashes; those that are there are left as
 // they are. Neighbours get into one block: what is alike packs well. A body that
-// is said to be new, and is there after all, is kept twice, which harms nobody.
+// is there and not found, because it is said to be new or has no tag yet, is kept
+// twice, which harms nobody.
 func (s *Store) keep(w *writer, bodies ...body) error {
 	there, err := w.there(bodies)
 	if err != nil {
@@ -119,111 +117,40 @@ func (s *Store) keep(w *writer, bodies ...body) error {
 			kinds[b.kind] = append(kinds[b.kind], b)
 		}
 	}
-	out := blockWriter{store: s, blocks: bulk{into: "blocks (id, kind, hashes, data)", columns: 4}, tags: bulk{into: "body_tags (tag, block)", columns: 2}}
-	for _, list := range kinds {
+	blocks := bulk{into: "blocks (id, kind, hashes, data)", columns: 4}
+	var content []byte
+	for kind, list := range kinds {
 		for len(list) > 0 {
 			n, size := 1, len(list[0].data)
 			for n < len(list) && size+len(list[n].data) <= blockSize {
 				size += len(list[n].data)
 				n++
 			}
-			if err := out.add(w, list[:n]); err != nil {
+			id, err := w.nextBlock()
+			if err != nil {
+				return err
+			}
+			content = appendBlock(content[:0], list[:n])
+			if err := blocks.add(w, id, kind, hashesOf(list[:n]), s.packer.pack(content)); err != nil {
 				return err
 			}
 			list = list[n:]
 		}
 	}
-	return out.flush(w)
+	return blocks.flush(w)
 }
 
-// blockWriter writes blocks, and the tags of their bodies in the order of the
-// table: each page of it is then dirtied once.
-type blockWriter struct {
-	store   *Store
-	blocks  bulk
-	tags    bulk
-	places  []place
-	content []byte
-}
-
-// place is where a body with a tag is.
-type place struct{ tag, block int64 }
-
-func (o *blockWriter) add(w *writer, bodies []body) error {
-	id, err := w.nextBlock()
-	if err != nil {
-		return err
-	}
-	o.content = appendBlock(o.content[:0], bodies)
-	for i := range bodies {
-		o.places = append(o.places, place{tag(bodies[i].hash), id})
-	}
-	return o.blocks.add(w, id, bodies[0].kind, hashesOf(bodies), o.store.packer.pack(o.content))
-}
-
-func (o *blockWriter) flush(w *writer) error {
-	if err := o.blocks.flush(w); err != nil {
-		return err
-	}
-	slices.SortFunc(o.places, func(a, b place) int { return cmp.Or(cmp.Compare(a.tag, b.tag), cmp.Compare(a.block, b.block)) })
-	for _, p := range slices.Compact(o.places) {
-		if err := o.tags.add(w, p.tag, p.block); err != nil {
-			return err
-		}
-	}
-	return o.tags.flush(w)
-}
+// lastBlock is the last number that a block has or that is said to be tagged:
+// those of blocks that were deleted are not used again.
+const lastBlock = "max((SELECT coalesce(max(id), 0) FROM blocks), (SELECT up_to FROM tagged))"
 
 // nextBlock returns the number of the next new block.
 func (w *writer) nextBlock() (int64, error) {
 	if w.lastBlock == 0 {
-		if _, err := w.get([]any{&w.lastBlock}, "SELECT coalesce(max(id), 0) FROM blocks"); err != nil {
+		if _, err := w.get([]any{&w.lastBlock}, "SELECT "+lastBlock); err != nil {
 			return 0, err
 		}
 	}
 	w.lastBlock++
 	return w.lastBlock, nil
-}
-
-// tag returns what a body is found by: the first 48 bits of its hash. Others
-// may have the same, so the whole hash is always compared too.
-func tag(h residency.Hash) int64 {
-	return int64(binary.BigEndian.Uint64(h[:8]) >> 16)
-}
-
-// tagged is the blocks in which bodies are that have one of the tags in the
-// jsonList that is the given argument.
-func tagged(arg int) string {
-	return "blocks WHERE id IN (SELECT block FROM body_tags WHERE tag IN " + ofList(arg) + ")"
-}
-
-// there returns which of the bodies are kept already, but for those that are new.
-func (w *writer) there(bodies []body) (map[residency.Hash]bool, error) {
-	there := make(map[residency.Hash]bool, len(bodies))
-	var tags []int64
-	for i := range bodies {
-		if !bodies[i].new {
-			tags = append(tags, tag(bodies[i].hash))
-		}
-	}
-	for chunk := range slices.Chunk(tags, most) {
-		rows, err := w.query("SELECT hashes FROM "+tagged(1), jsonList(chunk))
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var hashes sql.RawBytes
-			if err := rows.Scan(&hashes); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			for h := range slices.Chunk(hashes, len(residency.Hash{})) {
-				there[residency.Hash(h)] = true
-			}
-		}
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return there, nil
 }

@@ -45,14 +45,32 @@ func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash,
 		tags[i], wanted[h] = tag(h), true
 	}
 	rows, err := db.QueryContext(ctx, "SELECT hashes, data FROM "+tagged(1), jsonList(tags))
-	if err != nil {
+	if err == nil {
+		err = s.pick(rows, wanted, found)
+	}
+	if err != nil || len(wanted) == 0 {
 		return err
 	}
+	if rows, err = db.QueryContext(ctx, "SELECT hashes, data FROM "+untagged); err != nil {
+		return err
+	}
+	return s.pick(rows, wanted, found)
+}
+
+// pick takes the wanted bodies out of blocks, and closes the rows of those.
+func (s *Store) pick(rows *sql.Rows, wanted map[residency.Hash]bool, found map[residency.Hash][]byte) error {
 	defer rows.Close()
 	for rows.Next() {
 		var hashes, packed sql.RawBytes
 		if err := rows.Scan(&hashes, &packed); err != nil {
 			return err
+		}
+		some := false
+		for h := range slices.Chunk(hashes, len(residency.Hash{})) {
+			some = some || wanted[residency.Hash(h)]
+		}
+		if !some {
+			continue
 		}
 		bodies, err := s.openBlock(packed, hashes)
 		if err != nil {
@@ -66,6 +84,7 @@ func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash,
 				return err
 			}
 			found[b.hash] = bytes.Clone(b.data) // the whole block is not to stay in memory for it
+			delete(wanted, b.hash)
 		}
 	}
 	return rows.Err()

@@ -116,6 +116,10 @@ func (c *checking) counts() error {
 // hashes, and what finds the bodies and what they name to being there.
 func (c *checking) checkBodies() error {
 	named := map[residency.Hash]residency.Hash{} // a location -> the body that names it
+	var upTo int64
+	if err := c.read.QueryRowContext(c.ctx, "SELECT up_to FROM tagged").Scan(&upTo); err != nil {
+		return err
+	}
 	rows, err := c.read.QueryContext(c.ctx, "SELECT id, hashes, data FROM blocks")
 	if err != nil {
 		return err
@@ -140,6 +144,9 @@ func (c *checking) checkBodies() error {
 			for ref := range slices.Chunk(b.refs, len(residency.Hash{})) {
 				named[residency.Hash(ref)] = b.hash
 			}
+		}
+		if id > upTo {
+			continue
 		}
 		if err := c.checkTags(id, bodies); err != nil {
 			return err

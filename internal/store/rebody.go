@@ -19,6 +19,9 @@ func (s *Store) rebody(w *writer) error {
 		}
 		after = last
 	}
+	if err := w.tagRest(1); err != nil {
+		return err
+	}
 	return w.run("DROP TABLE bodies")
 }
 

@@ -155,6 +155,9 @@ func (s *Store) closeRun(w *writer, run residency.Run, seals []residency.RoundSe
 	if err != nil {
 		return err
 	}
+	if err := w.tagRest(1); err != nil {
+		return err
+	}
 	return w.run("DELETE FROM run_parts WHERE seq = $1", run.Seq)
 }
 

@@ -86,7 +86,10 @@ func (s *Store) saveRounds(w *writer, n *batch, rounds []residency.KeptRound) er
 	if err := n.spans.flush(w); err != nil {
 		return err
 	}
-	return s.keep(w, n.bodies...)
+	if err := s.keep(w, n.bodies...); err != nil {
+		return err
+	}
+	return w.tagRest(mostUntagged)
 }
 
 // recallMissing finds what is known of endpoints that were not recalled, and

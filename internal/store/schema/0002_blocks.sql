@@ -17,3 +17,11 @@ CREATE TABLE body_tags (
 	block INTEGER NOT NULL,
 	PRIMARY KEY (tag, block)
 ) {clustered};
+
+-- The tags of some ten thousand bodies are written together, in their order:
+-- those of a few would dirty as many pages. Blocks after this one have none yet;
+-- they are few, and gone through one by one.
+CREATE TABLE tagged (
+	up_to INTEGER NOT NULL
+);
+INSERT INTO tagged (up_to) VALUES (0);
