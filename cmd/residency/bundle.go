@@ -31,8 +31,9 @@ func newBundle(e *env) *cobra.Command {
 		Short: "Put the evidence of a finding, a claim or a period into one file that proves itself",
 		Long: `Put everything that a finding, a claim or a period rests on into one zip file:
 what was seen and judged, every message on the wire (also for Wireshark), where
-addresses were and by which rows of which data, what people did about it, and
-the proof that all of it is in the signed log unchanged.
+addresses were and by which rows of which data, what people did about it, the
+pages that promises stand on ("residency claim archive"), and the proof that all
+of it is in the signed log unchanged.
 
 Whoever has the file needs nothing else to verify it: "residency verify FILE.zip",
 or the program and the steps in its VERIFY.md, without this program. The same
@@ -98,6 +99,7 @@ type packing struct {
 	endpoints []residency.Endpoint
 	runs      []residency.Run // of the period that have ended and are signed
 	program   string          // version and commit of what makes it
+	lost      []string        // archived pages that are not there any more
 }
 
 // choose finds the endpoints and the runs that the bundle is about.
@@ -243,7 +245,7 @@ func (e *env) pack(ctx context.Context, p *packing, out string) error {
 	first, last := p.runs[0].Seq, p.runs[len(p.runs)-1].Seq
 	b := ledger.Bundler{
 		Log: p.store, Checkpoints: cps, Runs: sealedRuns{p.store}, Names: namedBy, First: first, Last: last,
-		Began: p.began, Extra: extra,
+		Began: p.began, Also: p.isPage, Extra: extra,
 		Derive: func(m ledger.Manifest, files map[string][]byte) (map[string][]byte, error) {
 			return p.derive(ctx, m, files)
 		},
@@ -254,6 +256,9 @@ func (e *env) pack(ctx context.Context, p *packing, out string) error {
 	m, sum, err := writeBundle(ctx, &b, out)
 	if err != nil {
 		return failed(err)
+	}
+	for _, text := range p.lost {
+		fmt.Fprintln(e.stderr, "residency: warning: "+harmless(text))
 	}
 	var bytes int64
 	for _, f := range m.Files {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"residency/internal/config"
 	"residency/internal/ledger"
 	"residency/internal/pcap"
 	"residency/internal/residency"
@@ -23,7 +25,16 @@ import (
 // bundled is a bundle of a store that an engine filled, as files.
 func bundled(t *testing.T, seed uint64, runs int, p packing) (*watched, string, fstest.MapFS) {
 	t.Helper()
-	w := watchedStore(t, seed, runs)
+	w := watchedStore(t, seed, 2)
+	w.archive(t, "promise", "all of it by the end of October")
+	w.archive(t, "rule", "never there")
+	if err := os.Remove(w.archive(t, "promise", "a copy that was lost")); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(seed, 2))
+	for i := range runs - 2 {
+		w.run(t, rng, i)
+	}
 	if _, err := w.signer.Sign(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +46,9 @@ func bundled(t *testing.T, seed uint64, runs int, p packing) (*watched, string, 
 	var out bytes.Buffer
 	if err := testEnv(&out, &out).pack(t.Context(), &p, path); err != nil {
 		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "warning: the page that promise stands on"); n != 1 || strings.Contains(out.String(), "rule") {
+		t.Errorf("%d warnings of a page that is lost, want 1:\n%s", n, &out)
 	}
 	z, err := zip.OpenReader(path)
 	if err != nil {
@@ -50,6 +64,45 @@ func bundled(t *testing.T, seed uint64, runs int, p packing) (*watched, string, 
 		files[f.Name] = &fstest.MapFile{Data: data}
 	}
 	return w, path, files
+}
+
+// archive keeps a page that a promise stands on, as claim archive does, and
+// returns where.
+func (w *watched) archive(t *testing.T, claim, page string) string {
+	t.Helper()
+	hash := residency.HashOf([]byte(page)).String()
+	path, err := keepCopy(&config.Config{Store: config.Store{Path: w.path}}, hash, []byte(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(archiveRecord{Schema: archiveSchema, Claim: claim, From: "https://example.com/post", SHA256: hash, Size: int64(len(page))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Record(t.Context(), residency.Record{Kind: "archived", At: w.now, By: "ann", Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// withFile returns a bundle with another file in it, and a manifest that agrees.
+func withFile(t *testing.T, files fstest.MapFS, name string, data []byte) fstest.MapFS {
+	t.Helper()
+	changed := maps.Clone(files)
+	changed[name] = &fstest.MapFile{Data: data}
+	var m ledger.Manifest
+	if err := json.Unmarshal(files["manifest.json"].Data, &m); err != nil {
+		t.Fatal(err)
+	}
+	m.Files = slices.DeleteFunc(m.Files, func(f ledger.BundleFile) bool { return f.Name == name })
+	m.Files = append(m.Files, ledger.BundleFile{Name: name, Size: int64(len(data)), SHA256: residency.HashOf(data)})
+	slices.SortFunc(m.Files, func(a, b ledger.BundleFile) int { return strings.Compare(a.Name, b.Name) })
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed["manifest.json"] = &fstest.MapFile{Data: append(text, '\n')}
+	return changed
 }
 
 func verified(t *testing.T, files fs.FS, keys ...ledger.Public) (string, error) {
@@ -106,22 +159,7 @@ func TestCaptureOfOtherMessages(t *testing.T) {
 		if err := pcap.Write(&b, "", meddle(slices.Clone(list))); err != nil {
 			t.Fatal(err)
 		}
-		changed := maps.Clone(files)
-		changed[bundlePackets] = &fstest.MapFile{Data: b.Bytes()}
-		var m ledger.Manifest
-		if err := json.Unmarshal(files["manifest.json"].Data, &m); err != nil {
-			t.Fatal(err)
-		}
-		for i := range m.Files {
-			if m.Files[i].Name == bundlePackets {
-				m.Files[i].Size, m.Files[i].SHA256 = int64(b.Len()), residency.HashOf(b.Bytes())
-			}
-		}
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed["manifest.json"] = &fstest.MapFile{Data: append(text, '\n')}
+		changed := withFile(t, files, bundlePackets, b.Bytes())
 		if _, err := verified(t, changed, w.key.Public()); err == nil || !strings.Contains(err.Error(), bundlePackets) {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -42,14 +42,19 @@ func (p *packing) derive(ctx context.Context, m ledger.Manifest, files map[strin
 	if err := pcap.Write(&capture, about, captured(sent)); err != nil {
 		return nil, err
 	}
-	more := map[string][]byte{bundlePackets: capture.Bytes(), bundleMessages: dug(sent)}
+	more, err := p.pages(files)
+	if err != nil {
+		return nil, err
+	}
+	pages := len(more)
+	more[bundlePackets], more[bundleMessages] = capture.Bytes(), dug(sent)
 	if more[bundleDatasets], err = p.datasets(ctx, m, files); err != nil {
 		return nil, err
 	}
 	if more[bundleRecords], err = recordsOf(files); err != nil {
 		return nil, err
 	}
-	if more[bundleHow], more[bundleProgram], err = p.howToVerify(m, files, len(sent)); err != nil {
+	if more[bundleHow], more[bundleProgram], err = p.howToVerify(m, files, len(sent), pages); err != nil {
 		return nil, err
 	}
 	return more, nil

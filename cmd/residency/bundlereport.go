@@ -18,7 +18,7 @@ import (
 var bundleTexts embed.FS
 
 // howToVerify writes VERIFY.md and the program that it names.
-func (p *packing) howToVerify(m ledger.Manifest, files map[string][]byte, messages int) (how, program []byte, err error) {
+func (p *packing) howToVerify(m ledger.Manifest, files map[string][]byte, messages, pages int) (how, program []byte, err error) {
 	text, err := bundleTexts.ReadFile("bundle/VERIFY.md")
 	if err != nil {
 		return nil, nil, err
@@ -34,9 +34,9 @@ func (p *packing) howToVerify(m ledger.Manifest, files map[string][]byte, messag
 	err = t.Execute(&b, struct {
 		ledger.Manifest
 		About, Notice, Key, Period string
-		Messages                   int
+		Messages, Pages            int
 		Program                    string
-	}{m, harmless(p.about()), harmless(p.runs[0].Notice), strings.TrimSpace(string(files["key"])), p.period(), messages, p.program})
+	}{m, harmless(p.about()), harmless(p.runs[0].Notice), strings.TrimSpace(string(files["key"])), p.period(), messages, pages, p.program})
 	if err != nil {
 		return nil, nil, fmt.Errorf("write VERIFY.md: %w", err)
 	}

@@ -219,7 +219,7 @@ func atMost(in io.Reader) ([]byte, error) {
 
 // keepCopy keeps bytes beside the store under their hash, and returns where.
 func keepCopy(cfg *config.Config, hash string, data []byte) (string, error) {
-	dir := cfg.Store.Path + ".sources"
+	dir := sourcesOf(cfg.Store.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("archive source: %w", err)
 	}

@@ -165,6 +165,10 @@ func TestClaimArchive(t *testing.T) {
 			t.Errorf("%s has the hash %s (%v), and is not named in %q", c.Name(), hash, err, errs)
 		}
 	}
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if out, errs, code := h.run("store", "backup", backup); code != 0 || !strings.Contains(out, "backup.db.sources: 2 pages that promises stand on") {
+		t.Errorf("backup: exit code %d: %s%s", code, out, errs)
+	}
 	out, _, _ = h.run("report", "--format", "md", "--from", "2014-08-01")
 	if !strings.Contains(out, "source CHANGED") || !strings.Contains(out, "archived the source of a claim") {
 		t.Error("the report does not say that the page has changed")

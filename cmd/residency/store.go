@@ -118,7 +118,10 @@ func newStoreBackup(e *env, cfgPath *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a whole copy of the store to a new file, while runs go on",
-		Args:  cobra.ExactArgs(1),
+		Long: `Write a whole copy of the store to a new file, while runs go on. The pages that
+"residency claim archive" keeps beside the store go beside the copy, into a
+directory named like it with .sources.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := e.stored(*cfgPath)
 			if err != nil {
@@ -136,8 +139,8 @@ func newStoreBackup(e *env, cfgPath *string) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			_, err = fmt.Fprintf(e.stdout, "%s: a copy of %s, %s\n", args[0], s.Path(), size(info.Size()))
-			return err
+			fmt.Fprintf(e.stdout, "%s: a copy of %s, %s\n", args[0], s.Path(), size(info.Size()))
+			return e.saySources(s.Path(), args[0])
 		},
 	}
 }
@@ -150,7 +153,8 @@ func newStoreRestore(e *env, cfgPath *string) *cobra.Command {
 		Long: `Put a backup in place of the store. The backup is checked first. What was in its
 place, damaged or not, is kept beside it under another name. That it was
 restored, when, by whom and why becomes a part of the evidence log: the runs
-since the backup are missing in it, and it says so.
+since the backup are missing in it, and it says so. Archived pages beside the
+backup are put back too.
 
 Stop "residency watch" first: a process that has the store open would go on
 writing into the file that was put aside. Restoring is refused while one has.`,
@@ -174,6 +178,9 @@ writing into the file that was put aside. Restoring is refused while one has.`,
 			fmt.Fprintf(e.stdout, "%s: restored from %s, with runs up to number %d\n", cfg.Store.Path, args[0], done.Runs)
 			if done.Kept != "" {
 				fmt.Fprintf(e.stdout, "what was there before is kept as %s\n", done.Kept)
+			}
+			if err := e.saySources(args[0], cfg.Store.Path); err != nil {
+				return err
 			}
 			return e.sayGap(cmd.Context(), cfg, done)
 		},

@@ -232,6 +232,11 @@ func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys [
 	if err == nil {
 		err = sameMessages(files)
 	}
+	var pages []string
+	if err == nil {
+		pages, err = sameSources(files)
+	}
+	rep.Notes = append(rep.Notes, pages...)
 	if err == nil {
 		fmt.Fprintf(e.stdout, "%s: runs %d to %d of %s, for %s\n", path, m.First, m.Last, m.Origin, residency.Plural(len(m.Endpoints), "endpoint"))
 	}

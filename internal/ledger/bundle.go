@@ -95,6 +95,10 @@ type Bundler struct {
 	// before Context are left out.
 	Began func(ctx context.Context, endpoint string, run int64) (int64, error)
 
+	// Also chooses records that are in the bundle wherever they stand in the log,
+	// besides those about the log itself. Nil: none.
+	Also func(r RecordEntry) bool
+
 	// Extra are further files by name, such as "report.html".
 	Extra map[string][]byte
 

@@ -127,8 +127,8 @@ func find(rounds []residency.RoundSeal, endpoint string) (int, bool) {
 	return slices.BinarySearchFunc(rounds, residency.RoundSeal{Endpoint: endpoint}, byEndpoint)
 }
 
-// walk takes the leaves of the runs, the records among and what keys the log
-// has, and the rounds.
+// walk takes the leaves of the runs, the records among them, those about the log
+// and those that were chosen, and the rounds.
 func (c *collected) walk(ctx context.Context, size int64) error {
 	index, begun, done := int64(-1), false, false
 	for leaf, err := range c.b.Log.Leaves(ctx, 0, size) {
@@ -147,7 +147,7 @@ func (c *collected) walk(ctx context.Context, size int64) error {
 				continue
 			}
 			err = c.takeRun(ctx, index, e.Run)
-		case e.Record.Kind == "key" || e.Record.Kind == "restored" || e.Record.Kind == "pruned" || begun && !done:
+		case e.Record.Kind == "key" || e.Record.Kind == "restored" || e.Record.Kind == "pruned" || begun && !done || c.b.Also != nil && c.b.Also(*e.Record):
 			err = c.takeBodies(ctx, e.Record.BodySHA256)
 		default:
 			continue

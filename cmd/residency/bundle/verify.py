@@ -137,6 +137,10 @@ for name in files:
         level += 8
     leaves[n] = json.loads(data)
 print("leaves      %d are in the log" % len(leaves))
+archived = {leaf["body"]["sha256"] for leaf in leaves.values() if leaf.get("kind") == "archived" and "sha256" in leaf.get("body", {})}
+for name, f in files.items():
+    if name.startswith("sources/") and (name != "sources/" + f["sha256"] or f["sha256"] not in archived):
+        fail("page " + name)
 
 # 4 and 5. The rounds, and what they name.
 rounds, named = 0, set()
