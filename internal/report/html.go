@@ -14,7 +14,7 @@ import (
 	"residency/internal/residency"
 )
 
-//go:embed page.html page.css
+//go:embed page.html mapkey.html page.css
 var pageFiles embed.FS
 
 // Page is what a page to hand on is made of.
@@ -104,7 +104,7 @@ func HTML(w io.Writer, page Page) error {
 	}
 	tmpl, err := template.New("page.html").Funcs(template.FuncMap{
 		"short": func(s string) bool { return len(s) <= 22 }, // such a text is not broken up
-	}).ParseFS(pageFiles, "page.html")
+	}).ParseFS(pageFiles, "page.html", "mapkey.html")
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed sheet.html sheet.css page.css
+//go:embed sheet.html mapkey.html sheet.css page.css
 var sheetFiles embed.FS
 
 // sheetView is a report with what only a page needs.
@@ -28,7 +28,7 @@ func (d *Dossier) html(w io.Writer, audience string) error {
 	}
 	tmpl, err := template.New("sheet.html").Funcs(template.FuncMap{
 		"fit": fit,
-	}).ParseFS(sheetFiles, "sheet.html")
+	}).ParseFS(sheetFiles, "sheet.html", "mapkey.html")
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
