@@ -147,11 +147,7 @@ func (t *Turn) words() string {
 		}
 		parts = append(parts, fmt.Sprintf("%s: %s (before: %s)", clean(r.Claim), r.After.Words(), r.Before.Words()))
 	}
-	causes := make([]string, len(t.Causes))
-	for i, c := range t.Causes {
-		causes[i] = c.Words()
-	}
-	text := "users in " + t.Market.Name() + ": " + strings.Join(causes, ", ")
+	text := "users in " + t.Market.Name() + ": " + causeWords(t.Causes)
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, "; ")
 	}

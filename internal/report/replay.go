@@ -219,6 +219,7 @@ func verdictOr(name string) string {
 	return v.Words()
 }
 
+// causeWords names causes.
 func causeWords(list []residency.Cause) string {
 	words := make([]string, len(list))
 	for i, c := range list {
