@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -96,7 +97,7 @@ func (e *env) recordConfig(ctx context.Context, h *house, s *store.Store) error 
 	for _, ch := range cfg.Alert.Channels {
 		c.Channels = append(c.Channels, channelRecord{ch.Name, ch.Type})
 	}
-	return cmp.Or(
+	return errors.Join(
 		e.recordOnce(ctx, s, "config", c),
 		e.recordOnce(ctx, s, "waivers", cfg.Waivers),
 		e.recordOnce(ctx, s, "corrections", cfg.Geo.Corrections),
