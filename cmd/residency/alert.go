@@ -68,13 +68,9 @@ func newAlertList(e *env, path *string) *cobra.Command {
 			if format != "table" && format != "json" {
 				return misused("unknown format %q: want table or json", format)
 			}
-			cfg, err := e.stored(*path)
+			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {
 				return err
-			}
-			s, err := e.readStore(cmd.Context(), cfg)
-			if err != nil {
-				return failed(err)
 			}
 			defer s.Close()
 			list, err := s.Deliveries(cmd.Context(), q)
@@ -162,13 +158,9 @@ func newAlertShow(e *env, path *string) *cobra.Command {
 		Short: "Show one message with its receipts, or one finding",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := e.stored(*path)
+			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {
 				return err
-			}
-			s, err := e.readStore(cmd.Context(), cfg)
-			if err != nil {
-				return failed(err)
 			}
 			defer s.Close()
 			list, err := s.Deliveries(cmd.Context(), store.Post{Key: args[0], Limit: 1})

@@ -70,20 +70,12 @@ func runBundle(ctx context.Context, e *env, f bundleFlags) error {
 	case f.finding != "" && f.claim != "":
 		return misused("--finding and --claim do not go together: a finding is about one claim")
 	}
-	cfg, err := e.stored(f.config)
+	in, err := e.readPeriod(ctx, f.config, f.from, f.to)
 	if err != nil {
 		return err
 	}
-	from, to, err := period(f.from, f.to, cfg.Organisation.Location)
-	if err != nil {
-		return exitError{exitUsage, err}
-	}
-	s, err := e.readStore(ctx, cfg)
-	if err != nil {
-		return failed(err)
-	}
-	defer s.Close()
-	p := &packing{store: s, from: from, to: to, program: buildVersion()}
+	defer in.store.Close()
+	p := &packing{store: in.store, from: in.from, to: in.to, program: buildVersion()}
 	if err := p.choose(ctx, f); err != nil {
 		return failed(err)
 	}

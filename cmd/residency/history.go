@@ -67,6 +67,9 @@ func runHistory(ctx context.Context, e *env, f historyFlags, name string) error 
 			return misused("read --market: %q is no ISO 3166-1 code", f.market)
 		}
 	}
+	if !cfg.Store.On {
+		return failed(errNoStore)
+	}
 	s, err := e.readStore(ctx, cfg)
 	if err != nil {
 		return failed(err)

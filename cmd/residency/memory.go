@@ -41,12 +41,8 @@ func (e *env) openStore(ctx context.Context, cfg *config.Config, command string)
 	return store.Open(ctx, cfg.Store.Path, e.storeOptions(command))
 }
 
-// readStore opens the store of a configuration for reading; it is an error
-// when there is none.
+// readStore opens the store of a configuration that has one for reading.
 func (e *env) readStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	if !cfg.Store.On {
-		return nil, errNoStore
-	}
 	o := e.storeOptions("")
 	o.ReadOnly = true
 	return store.Open(ctx, cfg.Store.Path, o)

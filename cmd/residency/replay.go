@@ -78,21 +78,13 @@ func runReplay(ctx context.Context, e *env, f replayFlags) error {
 	if given > 1 {
 		return misused("--policy, --data and --at go one at a time, or nobody could tell what a difference comes from")
 	}
-	cfg, err := e.stored(f.config)
+	in, err := e.readPeriod(ctx, f.config, f.from, f.to)
 	if err != nil {
 		return err
 	}
-	from, to, err := period(f.from, f.to, cfg.Organisation.Location)
-	if err != nil {
-		return exitError{exitUsage, err}
-	}
-	s, err := e.readStore(ctx, cfg)
-	if err != nil {
-		return failed(err)
-	}
-	defer s.Close()
-	r := &replaying{store: s, judge: &judge{}, only: f.claims, from: from, to: to, how: "as it was, by the rules of this program"}
-	if err := e.vary(ctx, r, f, cfg); err != nil {
+	defer in.store.Close()
+	r := &replaying{store: in.store, judge: &judge{}, only: f.claims, from: in.from, to: in.to, how: "as it was, by the rules of this program"}
+	if err := e.vary(ctx, r, f, in.cfg); err != nil {
 		return err
 	}
 	bar := e.progress("judging")
@@ -102,7 +94,7 @@ func runReplay(ctx context.Context, e *env, f replayFlags) error {
 	if err != nil {
 		return failed(err)
 	}
-	out := r.result(cfg)
+	out := r.result(in.cfg)
 	if err := report.WriteReplay(e.stdout, f.format, out, report.Options{Color: e.colour(), Width: e.width}); err != nil {
 		return failed(fmt.Errorf("write output: %w", err))
 	}

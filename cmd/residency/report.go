@@ -66,21 +66,13 @@ func runReport(ctx context.Context, e *env, f reportFlags) error {
 	if !slices.Contains(report.DossierFormats(), f.format) {
 		return misused("unknown format %q: want one of %s", f.format, strings.Join(report.DossierFormats(), ", "))
 	}
-	cfg, err := e.stored(f.config)
+	in, err := e.readPeriod(ctx, f.config, f.from, f.to)
 	if err != nil {
 		return err
 	}
-	from, to, err := period(f.from, f.to, cfg.Organisation.Location)
-	if err != nil {
-		return exitError{exitUsage, err}
-	}
-	s, err := e.readStore(ctx, cfg)
-	if err != nil {
-		return failed(err)
-	}
-	defer s.Close()
-	g := &gatherer{e: e, cfg: cfg, s: s, claims: f.claims, looks: f.audience == "engineer" && f.format == "json"}
-	d, err := g.gather(ctx, from, to)
+	defer in.store.Close()
+	g := &gatherer{e: e, cfg: in.cfg, s: in.store, claims: f.claims, looks: f.audience == "engineer" && f.format == "json"}
+	d, err := g.gather(ctx, in.from, in.to)
 	if err != nil {
 		return failed(err)
 	}

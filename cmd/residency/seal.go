@@ -172,13 +172,9 @@ The leaves tell when was looked and what claims stood like. They do not hold
 hosts, answers or configuration: those are in the store, bound by their hashes.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := e.stored(*path)
+			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {
 				return err
-			}
-			s, err := e.readStore(cmd.Context(), cfg)
-			if err != nil {
-				return failed(err)
 			}
 			defer s.Close()
 			cp, err := s.LastCheckpoint(cmd.Context())

@@ -64,6 +64,9 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
+	if !cfg.Store.On {
+		return exitError{exitUnknown, errNoStore}
+	}
 	s, err := e.readStore(ctx, cfg)
 	if err != nil {
 		return exitError{exitUnknown, err}

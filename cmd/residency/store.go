@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,41 @@ func (e *env) stored(path string) (*config.Config, error) {
 		return nil, failed(errNoStore)
 	}
 	return cfg, nil
+}
+
+// reading opens the store of a configuration for reading.
+func (e *env) reading(ctx context.Context, path string) (*store.Store, error) {
+	cfg, err := e.stored(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.readStore(ctx, cfg)
+	if err != nil {
+		return nil, failed(err)
+	}
+	return s, nil
+}
+
+// storePeriod is a store open for reading, and the period that is asked about.
+type storePeriod struct {
+	cfg      *config.Config
+	store    *store.Store
+	from, to time.Time // zero: from the start, to the end
+}
+
+// readPeriod opens the store of a configuration for reading, and reads the flags
+// of the period that is asked about.
+func (e *env) readPeriod(ctx context.Context, path, from, to string) (in storePeriod, err error) {
+	if in.cfg, err = e.stored(path); err != nil {
+		return in, err
+	}
+	if in.from, in.to, err = period(from, to, in.cfg.Organisation.Location); err != nil {
+		return in, exitError{exitUsage, err}
+	}
+	if in.store, err = e.readStore(ctx, in.cfg); err != nil {
+		return in, failed(err)
+	}
+	return in, nil
 }
 
 func newStoreCheck(e *env, cfgPath *string) *cobra.Command {
@@ -123,13 +159,9 @@ func newStoreBackup(e *env, cfgPath *string) *cobra.Command {
 directory named like it with .sources.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := e.stored(*cfgPath)
+			s, err := e.reading(cmd.Context(), *cfgPath)
 			if err != nil {
 				return err
-			}
-			s, err := e.readStore(cmd.Context(), cfg)
-			if err != nil {
-				return failed(err)
 			}
 			defer s.Close()
 			if err := s.Backup(cmd.Context(), args[0]); err != nil {
