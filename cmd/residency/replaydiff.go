@@ -67,7 +67,8 @@ func (r *replaying) compare(run *residency.Run, endpoint string, stored, cells [
 		if had && has && before == after {
 			continue
 		}
-		c := report.ResultChange{Claim: k.claim, Endpoint: endpoint, Market: k.market, First: run.At, Last: run.At, Runs: 1, Causes: r.causes(run, false)}
+		c := report.ResultChange{Claim: k.claim, Endpoint: endpoint, Market: k.market,
+			Difference: report.Difference{First: run.At, Last: run.At, Runs: 1, Causes: r.causes(run, false)}}
 		if had {
 			c.Before = before.String()
 		}
@@ -96,32 +97,37 @@ func (r *replaying) causes(run *residency.Run, due bool) []residency.Cause {
 	return list
 }
 
-// result notes a difference, or that one goes on. An endpoint need not be in
-// every run, so one that was seen before and is the same goes on.
+// result notes a difference of a result, or that the one of the run before goes
+// on.
 func (m *merging) result(c report.ResultChange, run int) {
 	key := strings.Join([]string{"result", c.Endpoint, c.Claim, c.Market.String()}, "\x00")
-	if o, ok := m.open[key]; ok && o.run >= run-1 {
-		if old := &m.results[o.index]; old.Before == c.Before && old.After == c.After && slices.Equal(old.Causes, c.Causes) {
-			old.Last, old.Runs = c.Last, old.Runs+1
-			m.open[key] = openChange{o.index, run}
-			return
-		}
+	o, ok := m.open[key]
+	if !ok || o.run != run-1 || !goesOn(&m.results[o.index].Difference, c.Difference) {
+		o.index = len(m.results)
+		m.results = append(m.results, c)
 	}
-	m.open[key] = openChange{len(m.results), run}
-	m.results = append(m.results, c)
+	m.open[key] = openChange{o.index, run}
 }
 
+// standing notes a difference of a claim, or that the one of the run before
+// goes on.
 func (m *merging) standing(c report.StandingChange, run int) {
 	key := "standing\x00" + c.Claim
-	if o, ok := m.open[key]; ok && o.run == run-1 {
-		if old := &m.standings[o.index]; old.Before == c.Before && old.After == c.After && slices.Equal(old.Causes, c.Causes) {
-			old.Last, old.Runs = c.Last, old.Runs+1
-			m.open[key] = openChange{o.index, run}
-			return
-		}
+	o, ok := m.open[key]
+	if !ok || o.run != run-1 || !goesOn(&m.standings[o.index].Difference, c.Difference) {
+		o.index = len(m.standings)
+		m.standings = append(m.standings, c)
 	}
-	m.open[key] = openChange{len(m.standings), run}
-	m.standings = append(m.standings, c)
+	m.open[key] = openChange{o.index, run}
+}
+
+// goesOn adds the next run to a difference, unless it is another there.
+func goesOn(d *report.Difference, next report.Difference) bool {
+	if d.Before != next.Before || d.After != next.After || !slices.Equal(d.Causes, next.Causes) {
+		return false
+	}
+	d.Last, d.Runs = next.Last, d.Runs+1
+	return true
 }
 
 // standings compares how the claims stand with how they stood. What a run did
@@ -150,7 +156,7 @@ func (r *replaying) standings(run *residency.Run, at time.Time, claims []residen
 	}
 	r.unseen(is, claims)
 	for _, id := range ids {
-		c := report.StandingChange{Claim: id, First: run.At, Last: run.At, Runs: 1}
+		c := report.StandingChange{Claim: id, Difference: report.Difference{First: run.At, Last: run.At, Runs: 1}}
 		due := false
 		if t := is[id]; t != nil {
 			s := t.Stand(at)

@@ -33,16 +33,22 @@ type Replay struct {
 	Changes   []EndpointTurn // over time, as judged again
 }
 
-// StandingChange is a stretch of runs in which a claim would have stood
+// Difference is a stretch of runs in which one thing would have been judged
 // otherwise.
-type StandingChange struct {
-	Claim  string            `json:"claim"`
-	Before string            `json:"before"` // "" where it was not judged
+type Difference struct {
+	Before string            `json:"before"` // standing or verdict; "" where it was not judged
 	After  string            `json:"after"`  // "" where it would not have been
 	First  time.Time         `json:"first"`
 	Last   time.Time         `json:"last"`
 	Runs   int               `json:"runs"`
 	Causes []residency.Cause `json:"causes"`
+}
+
+// StandingChange is a stretch of runs in which a claim would have stood
+// otherwise.
+type StandingChange struct {
+	Claim string `json:"claim"`
+	Difference
 }
 
 // ResultChange is a stretch of rounds of one endpoint that would have been
@@ -51,12 +57,7 @@ type ResultChange struct {
 	Claim    string            `json:"claim"`
 	Endpoint string            `json:"endpoint"` // Endpoint.Key
 	Market   residency.Country `json:"market"`
-	Before   string            `json:"before"` // verdict; "" where there was none
-	After    string            `json:"after"`
-	First    time.Time         `json:"first"`
-	Last     time.Time         `json:"last"`
-	Runs     int               `json:"runs"`
-	Causes   []residency.Cause `json:"causes"`
+	Difference
 }
 
 // EndpointTurn is a change of one endpoint over time.

@@ -16,11 +16,11 @@ func aReplay() Replay {
 	in, hk := residency.MustCountry("IN"), residency.MustCountry("HK")
 	r := Replay{
 		How: "by the claims of \x1b[31mnew.toml", First: 4, Last: 9, From: at, To: at.Add(5 * time.Hour), Runs: 6, Rounds: 18, Gone: 2, NotLooked: 1, Zone: time.UTC,
-		Standings: []StandingChange{{Claim: "phase-1", Before: "broken", After: "", First: at, Last: at, Runs: 6, Causes: []residency.Cause{residency.CausePolicy}}},
+		Standings: []StandingChange{{Claim: "phase-1", Difference: Difference{Before: "broken", After: "", First: at, Last: at, Runs: 6, Causes: []residency.Cause{residency.CausePolicy}}}},
 	}
 	for _, m := range []residency.Country{hk, in} {
-		r.Results = append(r.Results, ResultChange{Claim: "phase-1", Endpoint: "v/s/a.example.com", Market: m, Before: "outside", After: "inside",
-			First: at, Last: at, Runs: 6, Causes: []residency.Cause{residency.CauseReclassified}})
+		r.Results = append(r.Results, ResultChange{Claim: "phase-1", Endpoint: "v/s/a.example.com", Market: m,
+			Difference: Difference{Before: "outside", After: "inside", First: at, Last: at, Runs: 6, Causes: []residency.Cause{residency.CauseReclassified}}})
 	}
 	for i := range mostChanges + 3 {
 		r.Changes = append(r.Changes, EndpointTurn{"v/s/a.example.com", Turn{At: at.Add(time.Duration(i) * time.Second), Market: in, Causes: []residency.Cause{residency.CauseMoved},
