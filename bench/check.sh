@@ -10,58 +10,17 @@ case $names$rounds in *[!0-9]* | 0*)
 	exit 2
 	;;
 esac
-PATH=$PATH:/usr/sbin
-for tool in nsd /usr/bin/time; do
-	command -v "$tool" >/dev/null || {
-		echo "$tool is needed: apt-get install nsd time" >&2
-		exit 1
-	}
-done
 here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-finish() {
-	pid=$(cat "$dir/nsd.pid" 2>/dev/null) || pid=
-	while [ -n "$pid" ] && kill "$pid" 2>/dev/null; do sleep 0.1; done
-	rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
+. "$here/nsd.sh"
+needs "nsd time" nsd /usr/bin/time
 
 cd "$here/.."
 go build -o "$dir/residency" ./cmd/residency
 cd "$dir"
 
-# The zone: names with one A and one AAAA record each, in networks that location
-# data puts into Singapore.
-awk -v n="$names" 'BEGIN {
-	print "$ORIGIN bench.example.\n$TTL 300\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1"
-	for (i = 0; i < n; i++) {
-		printf "n%d A 54.255.%d.%d\nn%d AAAA 2406:da18::%x:%x\n", i, (i / 256) % 256, i % 256, i, i / 65536, i % 65536
-		print "n" i ".bench.example" >"hosts"
-	}
-}' >zone
-cat >nsd.conf <<CONF
-server:
-  server-count: 1
-  ip-address: 127.0.0.1@$port
-  do-ip6: no
-  username: ""
-  chroot: ""
-  zonesdir: "$dir"
-  zonelistfile: "$dir/zone.list"
-  database: ""
-  pidfile: "$dir/nsd.pid"
-  xfrdfile: "$dir/xfrd.state"
-  xfrdir: "$dir"
-  logfile: "$dir/nsd.log"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: bench.example
-  zonefile: zone
-CONF
-nsd -c nsd.conf
+# Networks that location data puts into Singapore.
+serve 54.255 2406:da18
+awk -v n="$names" 'BEGIN { for (i = 0; i < n; i++) print "n" i ".bench.example" }' >hosts
 
 cat >config.toml <<CONF
 [[market]]

@@ -16,55 +16,13 @@ if [ "${1:-}" = growth ]; then
 fi
 names=${1:-100000} rounds=${2:-5} port=${PORT:-5399}
 case $names$rounds in *[!0-9]* | 0*) usage ;; esac
-PATH=$PATH:/usr/sbin
-for tool in nsd dnsperf dig /usr/bin/time; do
-	command -v "$tool" >/dev/null || {
-		echo "$tool is needed: apt-get install nsd dnsperf bind9-dnsutils time" >&2
-		exit 1
-	}
-done
 here=$(cd "$(dirname "$0")" && pwd)
-dir=$(mktemp -d)
-finish() {
-	pid=$(cat "$dir/nsd.pid" 2>/dev/null) || pid=
-	while [ -n "$pid" ] && kill "$pid" 2>/dev/null; do sleep 0.1; done
-	rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
+. "$here/nsd.sh"
+needs "nsd dnsperf bind9-dnsutils time" nsd dnsperf dig /usr/bin/time
 
 cd "$here/.."
 go build -o "$dir/residency" ./cmd/residency
-
-# The zone: names with one A and one AAAA record each.
-awk -v n="$names" 'BEGIN {
-	print "$ORIGIN bench.example.\n$TTL 300\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1"
-	for (i = 0; i < n; i++) {
-		printf "n%d A 198.51.%d.%d\nn%d AAAA 2001:db8::%x:%x\n", i, (i / 256) % 256, i % 256, i, i / 65536, i % 65536
-	}
-}' >"$dir/zone"
-cat >"$dir/nsd.conf" <<CONF
-server:
-  server-count: 1
-  ip-address: 127.0.0.1@$port
-  do-ip6: no
-  username: ""
-  chroot: ""
-  zonesdir: "$dir"
-  zonelistfile: "$dir/zone.list"
-  database: ""
-  pidfile: "$dir/nsd.pid"
-  xfrdfile: "$dir/xfrd.state"
-  xfrdir: "$dir"
-  logfile: "$dir/nsd.log"
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: bench.example
-  zonefile: zone
-CONF
-nsd -c "$dir/nsd.conf"
+serve 198.51 2001:db8
 
 # prepare N writes what the tools read.
 prepare() {
