@@ -23,11 +23,20 @@ import (
 // still at a fixed moment, so that no test turns stale by itself, and it has no
 // network but loopback.
 func TestMain(m *testing.M) {
+	// A program with the race detector sleeps for a second before it ends, for
+	// what still runs: most of the time of hundreds of commands.
+	if os.Getenv(raceOptions) == "" {
+		os.Setenv(raceOptions, "atexit_sleep_ms=20")
+	}
 	testscript.Main(m, map[string]func(){
 		"residency":      func() { os.Exit(scripted()) },
 		"residency-live": func() { os.Exit(live()) }, // the same, by a clock that goes
 	})
 }
+
+// raceOptions is the variable that the race detector reads when a program
+// starts.
+const raceOptions = "GORACE"
 
 // scriptClock is the time of the scripts: after the embedded data was made and
 // before any of it is old.
@@ -86,6 +95,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":   exits,
 			"waitfor": waitFor,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(raceOptions, os.Getenv(raceOptions))
+			return nil
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
