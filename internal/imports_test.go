@@ -134,7 +134,7 @@ var house = map[string]row{
 
 	"cmd/residency": {floor: program,
 		what:  "the program: wiring, and a file per command",
-		doors: []string{"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/crypto/x509roots/fallback"},
+		doors: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/crypto/x509roots/fallback"},
 		tests: []string{"internal/store/storetest", "github.com/rogpeppe/go-internal", "internal/interop/knot", "github.com/miekg/dns"}}, // a signed internet to validate
 
 	"internal/dataset/gen": {floor: generator,

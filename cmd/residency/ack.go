@@ -72,7 +72,6 @@ or of a message that told of them. Reminders stop, until the due date; that
 something moved elsewhere is told all the same. It is a record in the evidence
 log, and changes no result.`,
 		Example: `  residency alert ack --claim phase-2a --by "A. Rao" --note "asked the vendor"`,
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args)+count(claim != "")+count(vendor != "")+count(group != "") != 1 {
 				return misused("say which: KEY, --claim ID, --vendor ID or --group VENDOR/CLAIM")
@@ -140,8 +139,11 @@ func newAlertDispute(e *env, path *string) *cobra.Command {
 		Long: `Say that a finding is wrong. The document is a file, whose SHA-256 is kept, or
 the address of a page. The finding stays as it is until "residency alert settle"
 decides.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency alert dispute 3f9c1a2b --document letter.pdf --note "the database is wrong"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if document == "" {
+				return misused("what supports it? --document FILE, or the address of a page\nhint: %s", exampleOf(cmd))
+			}
 			who, err := e.person(by)
 			if err != nil {
 				return err
@@ -163,7 +165,6 @@ decides.`,
 	cmd.Flags().StringVar(&by, "by", "", "who says so; default the user of this machine")
 	cmd.Flags().StringVar(&document, "document", "", "file or address of what supports it")
 	cmd.Flags().StringVar(&note, "note", "", "in a sentence, why")
-	_ = cmd.MarkFlagRequired("document")
 	return cmd
 }
 
@@ -199,7 +200,8 @@ func newAlertSettle(e *env, path *string) *cobra.Command {
 		Long: `Decide the dispute about a finding. With --upheld the finding was wrong: it is
 closed as a false positive with its cause, from which reports say how often
 findings are right. With --rejected it stands.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency alert settle 3f9c1a2b --upheld --cause database
+  residency alert settle 3f9c1a2b --rejected`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case upheld == rejected:

@@ -35,7 +35,6 @@ remembered until a receiver has taken it.
 A message is parked when its receiver refuses it for good (a status of 4xx, an
 SMTP reply of 5xx). The [alert] fallback hears of that. Correct the cause and
 try the message again.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	path := cmd.PersistentFlags().StringP("config", "c", "config.toml", "configuration file")
@@ -63,10 +62,12 @@ func newAlertList(e *env, path *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List messages, the latest first, with what became of each",
-		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return misused("unknown format %q: want table or json", format)
+			}
+			if q.Waiting && q.Parked {
+				return misused("--waiting and --parked do not go together: a parked message waits for nothing")
 			}
 			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {
@@ -86,7 +87,6 @@ func newAlertList(e *env, path *string) *cobra.Command {
 	fl.BoolVar(&q.Parked, "parked", false, "only what could not be delivered")
 	fl.IntVar(&q.Limit, "limit", 50, "at most so many; 0 for all")
 	fl.StringVarP(&format, "format", "f", "table", "output: table, json")
-	cmd.MarkFlagsMutuallyExclusive("waiting", "parked")
 	return cmd
 }
 
@@ -154,9 +154,9 @@ func (e *env) printDeliveries(list []residency.Delivery, format string) error {
 
 func newAlertShow(e *env, path *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show KEY",
-		Short: "Show one message with its receipts, or one finding",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show KEY",
+		Short:   "Show one message with its receipts, or one finding",
+		Example: `  residency alert show 3f9c1a2b`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {
@@ -250,7 +250,7 @@ func newAlertTest(e *env, path *string) *cobra.Command {
 		Long: `Send a message that is marked as a test through one channel of the
 configuration, at once and whatever its hours, and say what the receiver said.
 Nothing is remembered of it.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency alert test compliance`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := e.loader().Load(*path)
 			if err != nil {
@@ -303,7 +303,6 @@ func newAlertSend(e *env, path *string) *cobra.Command {
 		Long: `Deliver what waits and is due to the channels whose hours are open, and leave
 the rest for the next time. "residency watch" does this all the time, and
 "residency check --notify" after each check.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := e.stored(*path)
 			if err != nil {
@@ -331,7 +330,6 @@ func newAlertRetry(e *env, path *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry [KEY]",
 		Short: "Have parked messages tried again: one, or those of a channel, or all",
-		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args)+count(channel != "")+count(all) != 1 {
 				return misused("say which: KEY, --channel NAME or --all")

@@ -48,7 +48,6 @@ The file holds the host names, servers and answers of its endpoints. It does not
 hold the configuration, keys or other secrets.`,
 		Example: `  residency bundle --finding 3f2a91 --out finding.zip
   residency bundle --claim phase-2a --from 2014-10-01 --to 2014-12-01 --out phase-2a.zip`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runBundle(cmd.Context(), e, f) },
 	}
 	fl := cmd.Flags()

@@ -51,17 +51,17 @@ func newClaim(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "claim",
 		Short: "Keep the page that a promise stands on",
-		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newClaimArchive(e))
+	path := cmd.PersistentFlags().StringP("config", "c", "config.toml", "configuration file")
+	cmd.AddCommand(newClaimArchive(e, path))
 	return cmd
 }
 
 // archiveFlags are the flags of claim archive.
-type archiveFlags struct{ config, file, url, by string }
+type archiveFlags struct{ file, url, by string }
 
-func newClaimArchive(e *env) *cobra.Command {
+func newClaimArchive(e *env, path *string) *cobra.Command {
 	var f archiveFlags
 	cmd := &cobra.Command{
 		Use:   "archive CLAIM",
@@ -75,20 +75,20 @@ Pages with a date or a counter in them are never the same twice: then compare th
 two copies.`,
 		Example: `  residency claim archive phase-2a
   residency claim archive phase-2a --file post-of-22-october.pdf`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runArchive(cmd.Context(), e, f, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runArchive(cmd.Context(), e, f, *path, args[0]) },
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
 	fl.StringVar(&f.file, "file", "", "a copy that you have, in place of the page")
 	fl.StringVar(&f.url, "url", "", "the address to fetch (default: the claim's source)")
 	fl.StringVar(&f.by, "by", "", "who archives it (default: the user of this machine)")
-	cmd.MarkFlagsMutuallyExclusive("file", "url")
 	return cmd
 }
 
-func runArchive(ctx context.Context, e *env, f archiveFlags, id string) error {
-	cfg, err := e.stored(f.config)
+func runArchive(ctx context.Context, e *env, f archiveFlags, path, id string) error {
+	if f.file != "" && f.url != "" {
+		return misused("--file and --url do not go together: the copy comes from one of them")
+	}
+	cfg, err := e.stored(path)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func runArchive(ctx context.Context, e *env, f archiveFlags, id string) error {
 	}
 	hash := residency.HashOf(data)
 	r.SHA256, r.Size = hex.EncodeToString(hash[:]), int64(len(data))
-	path, err := keepCopy(cfg, r.SHA256, data)
+	kept, err := keepCopy(cfg, r.SHA256, data)
 	if err != nil {
 		return failed(err)
 	}
@@ -127,7 +127,7 @@ func runArchive(ctx context.Context, e *env, f archiveFlags, id string) error {
 	if err := s.Record(ctx, residency.Record{Kind: "archived", At: e.now(), By: who, Body: body}); err != nil {
 		return failed(err)
 	}
-	fmt.Fprintf(e.stdout, "archived %d bytes from %s\n  SHA-256 %s\n  in %s\n", r.Size, r.From, r.SHA256, path)
+	fmt.Fprintf(e.stdout, "archived %d bytes from %s\n  SHA-256 %s\n  in %s\n", r.Size, r.From, r.SHA256, kept)
 	return changedSince(before[id], r)
 }
 

@@ -22,7 +22,6 @@ func newConfig(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Check, begin and maintain a configuration",
-		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigCheck(e), newConfigInit(e), newConfigSchema(e), newConfigSubnets(e))
@@ -30,17 +29,30 @@ func newConfig(e *env) *cobra.Command {
 }
 
 func newConfigCheck(e *env) *cobra.Command {
-	return &cobra.Command{
+	var path string
+	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Say everything that is wrong with a configuration, or what it asks for",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Say everything that is wrong with a configuration, with line and column; or, where
+nothing is, how much it asks of whom, and how long a check takes. Nothing is asked
+of anybody.
+
+Exit codes: 0 nothing is wrong; 1 something is; 2 there is no such file, or it
+cannot be read.`,
+		Example: `  residency config check
+  residency config check acme.toml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := "config.toml"
+			if len(args) > 0 && cmd.Flags().Changed("config") {
+				return misused("the file is named twice: %s and --config %s", args[0], path)
+			}
 			if len(args) > 0 {
 				path = args[0]
 			}
 			cfg, err := e.loader().Load(path)
-			if err != nil {
+			switch {
+			case err != nil && !isFile(path):
+				return exitError{exitUsage, err} // nothing was checked
+			case err != nil:
 				return failed(err)
 			}
 			for _, w := range cfg.Warnings {
@@ -49,6 +61,19 @@ func newConfigCheck(e *env) *cobra.Command {
 			return e.describe(cfg)
 		},
 	}
+	cmd.Flags().StringVarP(&path, "config", "c", "config.toml", "configuration file, as FILE")
+	return cmd
+}
+
+// isFile reports whether there is a file that can be read.
+func isFile(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	return err == nil && !info.IsDir()
 }
 
 // describe says what a configuration asks for: how much, of whom.
@@ -85,7 +110,6 @@ func newConfigSchema(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration, for editors",
-		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := e.stdout.Write(config.Schema())
 			return err
@@ -103,7 +127,6 @@ func newConfigInit(e *env) *cobra.Command {
 		Long: `Write a commented configuration. What the flags do not say is asked, if there is
 a terminal to ask on.`,
 		Example: `  residency config init --vendor Acme --host api.acme.example --market IN,SG --regions US,SG --due 2027-01-31`,
-		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := e.ask(cmd.Context(), &a); err != nil {
 				return exitError{exitUsage, err}
@@ -172,7 +195,6 @@ rest of the file keeps every byte.
 Client subnets are chosen from networks on which all embedded databases agree,
 in no provider's range and no shared edge, far apart, and never longer than /24
 and /56, so that they point at nobody.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runSubnets(cmd.Context(), e, path, write)
 		},

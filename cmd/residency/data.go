@@ -48,7 +48,6 @@ grows old. "data update" gets newer files from their makers, "data import" from
 a directory, for a site without a network. They are kept in the data directory
 ([geo] data_dir of the configuration, else in the user's cache directory) and
 speak in place of those that the program carries. The file before is kept.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var f dataFlags
@@ -167,7 +166,6 @@ func newDataList(e *env, f *dataFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Say which data is loaded: of when, from whom, how much, under which licence",
-		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g, err := f.geo(e)
 			if err != nil {

@@ -48,7 +48,6 @@ A provider's own list knows the answer. With --leave-one-out it is withheld for
 the provider's own rows, so that the figures say how good the rest is.`,
 		Example: `  residency data truth aws=ip-ranges.json gcp=cloud.json > truth.csv
   residency data bench truth.csv --regions US,SG --leave-one-out`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.format != "table" && f.format != "json" {
 				return misused("no format %q; use table or json", f.format)

@@ -33,7 +33,6 @@ OLD and NEW are data directories, or "current" (the data in use), "previous"
 from the file of --addresses or, without either, one a line from standard input.`,
 		Example: `  residency data diff previous current 110.43.87.16
   residency data diff /archive/2026-08 current --addresses addresses.txt`,
-		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, err := shared.geo(e)
 			if err != nil {

@@ -44,7 +44,6 @@ It is the providers' word, not a visit: who reads the same lists looks better
 against it than against the world.`,
 		Example: `  residency data truth aws=ip-ranges.json gcp=cloud.json > truth.csv
   residency data truth aws=ip-ranges.json --later aws=geo-ip-feed.csv > truth.csv`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDataTruth(cmd.Context(), e, f, args)
 		},

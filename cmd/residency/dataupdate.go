@@ -151,7 +151,6 @@ either a data directory that "data update" filled on another machine, or files
 under the names that their makers give them, packed or not, in the directory or
 one level below it. Files that no source is known for are passed over.`,
 		Example: `  residency data import /media/usb/residency`,
-		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runImport(cmd.Context(), e, shared, f, args[0], args[1:])
 		},

@@ -25,7 +25,6 @@ func newDemo(e *env) *cobra.Command {
 and without network or configuration: invented name servers on loopback, and
 everything else as in a real check. It ends with the one address that stayed in
 Beijing, explained, and a page to look at.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), e, out) },
 	}
 	cmd.Flags().StringVar(&out, "out", "residency-demo", "directory for the page")

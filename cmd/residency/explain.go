@@ -38,7 +38,6 @@ first: one look alone can miss what they saw. Nothing of this look is remembered
 
 Without --market the market is shown that is worst, now or as remembered.`,
 		Example: `  residency explain api.account.xiaomi.com --market IN`,
-		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.rtt.read(cmd)
 			return runExplain(cmd.Context(), e, f, args[0])

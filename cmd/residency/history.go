@@ -34,7 +34,6 @@ ENDPOINT is a host name, or VENDOR/SERVICE/HOST where several services have it.
 All of it comes from the store; nothing is looked at.`,
 		Example: `  residency history api.account.xiaomi.com --market IN
   residency history api.account.xiaomi.com --from 2014-10-01 --format json`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runHistory(cmd.Context(), e, f, args[0]) },
 	}
 	fl := cmd.Flags()

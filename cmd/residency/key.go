@@ -18,7 +18,6 @@ func newKey(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
 		Short: "The key that signs the evidence log: make it, show its public half, go over to another",
-		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newKeyNew(e), newKeyShow(e), newKeyRotate(e))
@@ -42,7 +41,6 @@ that nobody else uses, such as example.com/residency.
 
 Without --out the key goes to standard output, and the public half to standard
 error.`,
-		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			secret, key, err := e.newKey(origin)
 			if err != nil {
@@ -103,7 +101,6 @@ func newKeyShow(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Print the public half of a key: of a file, or of the configuration",
-		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var key *ledger.Key
 			var err error
@@ -163,7 +160,6 @@ so trust the new one. Name the new file in the configuration afterwards;
 
 A key that fell into the wrong hands is no use for this: publish a checkpoint
 first, then tell whoever verifies which key to trust from when on.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
 				return misused("where does the new key go? --out FILE")

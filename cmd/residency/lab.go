@@ -36,7 +36,6 @@ and all on one port. The configuration written then finds them from the root dow
   residency check --config lab.toml --at 2014-11-02
   residency lab xiaomi-2014 --from-root --write-config root.toml
   dig @127.0.0.1 -p 5300 api.account.xiaomi.com +subnet=49.36.8.0/24`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLab(cmd.Context(), e, args[0], labFlags{listen, at, write, force, fromRoot})
 		},

@@ -12,7 +12,7 @@ const relayCommand = "relay-message"
 
 func newRelay(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use: relayCommand, Hidden: true, Args: cobra.NoArgs,
+		Use: relayCommand, Hidden: true,
 		Short: "Send the message on standard input through a service; for the program itself",
 		RunE: func(*cobra.Command, []string) error {
 			if err := channel.Relay(e.stdin); err != nil {

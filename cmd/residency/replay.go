@@ -48,7 +48,6 @@ whatever comes out; 1 it could not be judged again; 2 usage.`,
 		Example: `  residency replay --policy stricter.toml --from 2014-10-01
   residency replay --data ~/newer-data --claim phase-2a
   residency replay --at 2015-01-01`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runReplay(cmd.Context(), e, f) },
 	}
 	fl := cmd.Flags()

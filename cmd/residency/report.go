@@ -42,7 +42,6 @@ claims stand as the last check of the period found them.`,
 		Example: `  residency report --out report.html
   residency report --for authority --from 2014-08-01 --to 2015-02-01 --claim phase-2a --out packet.html
   residency report --format oscal --out results.json`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runReport(cmd.Context(), e, f) },
 	}
 	fl := cmd.Flags()

@@ -57,7 +57,6 @@ exit code is 1 when no question was answered.`,
   residency resolve api.account.xiaomi.com --iterative --market IN
   residency resolve example.com --type MX --server 9.9.9.9
   residency resolve example.com --format ndjson --raw`,
-		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if f.format == "" {
 				f.format = "ndjson"

@@ -38,7 +38,6 @@ answers. check and watch test all but dnssec at their start, once an hour.
 
 Exit codes: 0 every server answers and is believed; 1 some does not or is not;
 2 usage or configuration.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runResolvers(cmd.Context(), e, path, format, timeout)
 		},

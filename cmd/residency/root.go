@@ -85,10 +85,19 @@ market, and whether that is what they promised.
 It looks the vendor's host names up as users in each market would get them,
 works out where every address is and how sure that is, and judges it against
 the claim: approved regions, markets, due date. It can show that data still
-goes elsewhere. It can never show that it does not.`,
+goes elsewhere. It can never show that it does not.
+
+Exit codes:
+  0  done
+  1  it failed, or the answer is no: something does not verify, does not answer,
+     is not delivered, or is wrong in a configuration that was to be checked
+  2  the command line cannot be used, or the configuration: it is missing, cannot
+     be read, or has mistakes
+"check" and "status" end with how the claims stand: 0 holding, 1 pending, 2
+broken, 3 unknown. Where other commands end with 1 or 2, these end with 3, so that
+a mistake is never taken for a result.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 		Version:       buildVersion(),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -107,5 +116,6 @@ goes elsewhere. It can never show that it does not.`,
 		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newHistory(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
 		newConfig(e), newData(e), newStore(e), newWaiver(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newReplay(e), newReport(e), newClaim(e), newLab(e), newRelay(e), newVersion(e),
 	)
+	plainUsage(root)
 	return root
 }

@@ -38,7 +38,6 @@ A key on record that is to sign the log next is vouched for only by whoever hold
 the key so far: "residency key rotate" does so by itself, and --accept-key where
 that was cut short. Any other is somebody's who wrote to the store: nothing is
 signed any more then.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := e.openLog(cmd.Context(), path, "residency seal")
 			if err != nil {
@@ -170,7 +169,7 @@ earlier export left there is added to.
 
 The leaves tell when was looked and what claims stood like. They do not hold
 hosts, answers or configuration: those are in the store, bound by their hashes.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency seal export log/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.reading(cmd.Context(), *path)
 			if err != nil {

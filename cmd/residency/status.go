@@ -42,7 +42,6 @@ more than 500 hosts those with something outside come first, and a note says tha
 others are left out; --all lists them, however long that takes.`,
 		Example: `  residency status
   residency status --claim phase-2a --format nagios`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), e, f) },
 	}
 	fl := cmd.Flags()

@@ -29,7 +29,6 @@ was seen and judged, findings, what people were told, and the evidence log.
 
 The file is an SQLite database. Do not copy it while it is in use: half of what
 was written last may be in the file beside it. "store backup" copies all of it.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	path := cmd.PersistentFlags().StringP("config", "c", "config.toml", "configuration file")
@@ -94,7 +93,6 @@ is missing in between. It changes nothing, and runs may go on meanwhile.
 
 Whether the evidence is still what was signed is another question, which
 "residency verify" answers.`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := ""
 			if len(args) == 1 {
@@ -157,7 +155,7 @@ func newStoreBackup(e *env, cfgPath *string) *cobra.Command {
 		Long: `Write a whole copy of the store to a new file, while runs go on. The pages that
 "residency claim archive" keeps beside the store go beside the copy, into a
 directory named like it with .sources.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency store backup /var/backups/residency.db`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.reading(cmd.Context(), *cfgPath)
 			if err != nil {
@@ -190,7 +188,7 @@ backup are put back too.
 
 Stop "residency watch" first: a process that has the store open would go on
 writing into the file that was put aside. Restoring is refused while one has.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  residency store restore /var/backups/residency.db --by "A. Rao" --reason "disk failed"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := e.stored(*cfgPath)
 			if err != nil {

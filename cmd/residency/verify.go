@@ -62,7 +62,6 @@ exported log, or the file of a store need nothing else at hand.
                 are dated back or ahead are found by it.
 
 Exit codes: 0 all of it matches; 1 it does not, or could not be read; 2 usage.`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := publicKeys(f.keys)
 			if err != nil {

@@ -24,15 +24,15 @@ func newWaiver(e *env) *cobra.Command {
 		Long: `A [[waiver]] of the configuration says that something is accepted, by whom, why,
 and until when. It changes who is told and the exit code, and never a result:
 what it covers is shown as it is, with the waiver beside it.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newWaiverList(e))
+	path := cmd.PersistentFlags().StringP("config", "c", "config.toml", "configuration file")
+	cmd.AddCommand(newWaiverList(e, path))
 	return cmd
 }
 
-func newWaiverList(e *env) *cobra.Command {
-	var path, format string
+func newWaiverList(e *env, path *string) *cobra.Command {
+	var format string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show every waiver: who answers for it, what it covers, until when, and whether it is used",
@@ -41,12 +41,11 @@ is used is what the latest check in the store found; without a store it is not
 known.`,
 		Example: `  residency waiver list
   residency waiver list --format json`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return misused("unknown format %q: want table or json", format)
 			}
-			cfg, err := e.loader().Load(path)
+			cfg, err := e.loader().Load(*path)
 			if err != nil {
 				return exitError{exitUsage, err}
 			}
@@ -60,7 +59,6 @@ known.`,
 			return writeWaivers(e.stdout, list)
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "config.toml", "configuration file")
 	cmd.Flags().StringVarP(&format, "format", "f", "table", "output: table, json")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

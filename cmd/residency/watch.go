@@ -53,7 +53,6 @@ systemd when it is ready, reloading and alive (Type=notify, WatchdogSec=).
 The results go to standard output, the log to standard error. A check under way
 is given ten seconds to end when the program is told to stop, and is remembered
 as partial.`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runWatch(cmd.Context(), e, path, timeout, notify)
 		},

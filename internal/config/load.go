@@ -79,7 +79,7 @@ func (r *reading) main(path string) {
 	if err != nil {
 		hint := ""
 		if err.Error() == "no such file" {
-			hint = "`residency config init` writes one"
+			hint = "`residency config init` writes one, --config names another"
 		}
 		r.ps.add(nowhere, "", err.Error(), hint)
 		return

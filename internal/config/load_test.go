@@ -234,7 +234,7 @@ func TestUnreadable(t *testing.T) {
 		dir:                           "is a directory, not a file",
 		huge:                          "is too large: 2.0 GiB, and 16.0 MiB is the most",
 		large:                         "is too large: 16.0 MiB, and 16.0 MiB is the most",
-		filepath.Join(dir, "no.toml"): "no such file\n\thint: `residency config init` writes one",
+		filepath.Join(dir, "no.toml"): "no such file\n\thint: `residency config init` writes one, --config names another",
 		withHuge:                      "huge.toml\": is too large: 2.0 GiB",
 	} {
 		start := time.Now()
