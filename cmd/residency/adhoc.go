@@ -14,6 +14,7 @@ func (e *env) adHoc(f checkFlags, hosts []string, base string) (*config.Config, 
 	text, err := e.loader().Init(config.Answers{
 		Organisation: "command line", Vendor: "ad hoc", Policy: true,
 		Hosts: hosts, Markets: f.market, Regions: f.regions, Never: f.never,
+		HostsAs: "HOST",
 	})
 	if err != nil {
 		return nil, err

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -26,17 +28,25 @@ type Answers struct {
 	SaidOn       string // YYYY-MM-DD
 	Quote        string
 	Source       string
+
+	// HostsAs is what errors call the hosts; "" is "--host". All else they call
+	// by the flags of "residency config init".
+	HostsAs string
 }
 
 // Init returns Loader{}.Init(a): no provider regions are known.
 func Init(a Answers) ([]byte, error) { return Loader{}.Init(a) }
 
 // Init writes a commented configuration from answers. What it returns loads
-// without problems; answers that do not allow that are refused, all at once:
-// `market[1].code: "UK" is no country code (did you mean "GB"?)`.
+// without problems; answers that do not allow that are refused, all at once, by
+// the flag that gave them: `--market: "UK" is no country code`, and the hint
+// below it. What is given twice counts once.
 func (l Loader) Init(a Answers) ([]byte, error) {
 	if err := a.complete(); err != nil {
 		return nil, err
+	}
+	for _, list := range []*[]string{&a.Hosts, &a.Markets, &a.Regions, &a.Never} {
+		*list = once(*list)
 	}
 	t, err := template.New("config.toml").Funcs(template.FuncMap{
 		"text": tomlText, "list": tomlList, "id": idOf, "name": countryName,
@@ -52,17 +62,57 @@ func (l Loader) Init(a Answers) ([]byte, error) {
 	_, err = l.load("config.toml", memory{"config.toml": text})
 	var bad *Errors
 	if errors.As(err, &bad) {
-		var lines []string
-		for _, p := range bad.Problems {
-			line := strings.TrimPrefix(p.Key+": ", ": ") + p.Text
-			if p.Hint != "" {
-				line += " (" + p.Hint + ")"
-			}
-			lines = append(lines, line)
-		}
-		return nil, errors.New(strings.Join(lines, "\n"))
+		return nil, a.refusal(bad.Problems)
 	}
 	return text, err
+}
+
+// once returns the list without what stands in it before.
+func once(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// refusal says what is wrong with the answers, by the flags that gave them.
+func (a Answers) refusal(problems []Problem) error {
+	var lines []string
+	for _, p := range problems {
+		if strings.HasSuffix(p.Key, "].markets") { // said of market[0].code
+			continue
+		}
+		hint := p.Hint
+		if strings.HasPrefix(hint, "write it as {") {
+			hint = "only a configuration file can name it: endpoints = [" + strings.TrimPrefix(hint, "write it as ") + "]"
+		}
+		line := strings.TrimPrefix(a.flagOf(p.Key)+": ", ": ") + p.Text
+		if hint != "" {
+			line += "\nhint: " + hint
+		}
+		lines = append(lines, line)
+	}
+	return errors.New(strings.Join(once(lines), "\n"))
+}
+
+// flagOf returns the flag that gave what stands under the key.
+func (a Answers) flagOf(key string) string {
+	switch last := key[strings.LastIndexByte(key, '.')+1:]; {
+	case strings.HasPrefix(key, "market["):
+		return "--market"
+	case strings.HasPrefix(last, "endpoints["):
+		return cmp.Or(a.HostsAs, "--host")
+	case strings.HasPrefix(key, "vendor["):
+		return "--vendor"
+	case last == "from" || last == "due":
+		return "--due"
+	case last == "regions", last == "never", last == "quote", last == "source", last == "said_by":
+		return "--" + strings.ReplaceAll(last, "_", "-")
+	}
+	return key
 }
 
 // complete reports what is missing, all at once.
@@ -81,9 +131,9 @@ func (a Answers) complete() error {
 		return errors.New("write configuration: missing: " + strings.Join(missing, "; "))
 	}
 	var bad []error
-	for _, d := range [][2]string{{"due", a.Due}, {"said_on", a.SaidOn}} {
+	for _, d := range [][2]string{{"due", a.Due}, {"said-on", a.SaidOn}} {
 		if _, err := residency.ParseDate(d[1]); d[1] != "" && err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", d[0], err))
+			bad = append(bad, fmt.Errorf("--%s: %q is no date: want one such as 2027-01-31", d[0], d[1]))
 		}
 	}
 	return errors.Join(bad...)

@@ -50,19 +50,26 @@ func TestInitRefuses(t *testing.T) {
 	}
 	a := Answers{Vendor: "Acme", Hosts: []string{"https://a.example/"}, Markets: []string{"UK"}, Regions: []string{"aws:us-west-2"}}
 	_, err = Init(a)
-	want := `market[0].code: "UK" is no country code (did you mean "GB"?)
-vendor[0].service[0].endpoints[0]: "https://a.example/" is a URL, not a host name (did you mean "a.example"?)
-claim[0].markets: "UK" is no country code (did you mean "GB"?)
-claim[0].regions: "aws:us-west-2" is not a region (no regions of a provider "aws" are known)`
+	want := `--market: "UK" is no country code
+hint: did you mean "GB"?
+--host: "https://a.example/" is a URL, not a host name
+hint: did you mean "a.example"?
+--regions: "aws:us-west-2" is not a region
+hint: no regions of a provider "aws" are known`
 	if err == nil || err.Error() != want {
 		t.Errorf("Init = %v, want\n%s", err, want)
 	}
-	a.Hosts, a.Markets = []string{"a.example"}, []string{"GB"}
+	a.Hosts, a.Markets, a.HostsAs = []string{"192.0.2.1"}, []string{"GB", "GB"}, "HOST"
+	want = "HOST: \"192.0.2.1\" is an address, not a host name\nhint: only a configuration file can name it: endpoints = [{ address = \"192.0.2.1\" }]"
+	if _, err := testLoader().Init(a); err == nil || err.Error() != want {
+		t.Errorf("Init with an address = %v, want\n%s", err, want)
+	}
+	a.Hosts = []string{"a.example", "a.example"}
 	if _, err := testLoader().Init(a); err != nil {
 		t.Errorf("Init with known provider regions = %v", err)
 	}
 	a.Due = "2026-02-30\nhistoric = true"
-	if _, err := testLoader().Init(a); err == nil || !strings.HasPrefix(err.Error(), "due: ") {
+	if _, err := testLoader().Init(a); err == nil || !strings.HasPrefix(err.Error(), "--due: ") {
 		t.Errorf("Init with an impossible date = %v", err)
 	}
 }
