@@ -153,9 +153,11 @@ func readWhole(r dataset.Remote, path string) (residency.Dataset, error) {
 // listRow is one data set of data list.
 type listRow struct {
 	residency.Dataset
-	Built *time.Time `json:"built"`    // null as age_days
-	From  string     `json:"from"`     // embedded, updated, file
-	Days  *int       `json:"age_days"` // null: nobody says of when it is
+	Built *time.Time `json:"built"`          // null as age_days
+	Sum   string     `json:"sha256"`         // of the file; "" for data that came in a Go module
+	Hash  string     `json:"hash,omitempty"` // of that module, as go.sum has it
+	From  string     `json:"from"`           // embedded, updated, file
+	Days  *int       `json:"age_days"`       // null: nobody says of when it is
 	Used  bool       `json:"used"`
 	Why   string     `json:"why,omitempty"` // it is not used
 }
@@ -166,6 +168,10 @@ func newDataList(e *env, f *dataFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Say which data is loaded: of when, from whom, how much, under which licence",
+		Long: `Say which location data is loaded, and what is here without being used. Data with
+the same word under COUNTS AS is of one maker, or a copy of it, and counts as one
+source however often it is loaded. HASH is the beginning of the SHA-256 of the
+file, or of the hash that go.sum has for the Go module that the data came in.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g, err := f.geo(e)
 			if err != nil {
@@ -201,7 +207,10 @@ func listData(ctx context.Context, e *env, g config.Geo, format string) error {
 		case strings.HasPrefix(d.File, e.dataDir(g)):
 			from = "updated"
 		}
-		row := listRow{Dataset: d, From: from, Used: used, Why: why}
+		row := listRow{Dataset: d, Sum: d.SHA256, From: from, Used: used, Why: why}
+		if d.OfModule() {
+			row.Sum, row.Hash = "", d.SHA256
+		}
 		if !d.Built.IsZero() {
 			days := int(now.Sub(d.Built).Hours() / 24)
 			row.Built, row.Days = &d.Built, &days
@@ -233,7 +242,7 @@ func printRows(e *env, rows []listRow, format string) error {
 		return enc.Encode(map[string]any{"schema": "residency/data/v1", "datasets": rows})
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DATA\tLINEAGE\tKIND\tOF\tAGE\tRECORDS\tFROM\tSHA-256\tLICENCE")
+	fmt.Fprintln(w, "DATA\tCOUNTS AS\tKIND\tOF\tAGE\tRECORDS\tFROM\tHASH\tLICENCE")
 	for _, r := range rows {
 		state := r.From
 		if !r.Used {
@@ -247,15 +256,26 @@ func printRows(e *env, rows []listRow, format string) error {
 		if r.Days != nil {
 			age = fmt.Sprintf("%dd", *r.Days)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.12s\t%s\n", r.Name, r.Lineage, r.Class, dayOf(r.Dataset), age, records, state, r.SHA256, cmp.Or(r.Licence, "not known"))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Lineage, r.Class, dayOf(r.Dataset), age, records, state, hashBrief(r.Dataset), cmp.Or(r.Licence, "not known"))
 	}
 	return w.Flush()
+}
+
+// hashBrief is the beginning of the hash of a data set, with what it is of.
+func hashBrief(d residency.Dataset) string {
+	switch {
+	case d.SHA256 == "":
+		return "-"
+	case d.OfModule():
+		return fmt.Sprintf("module %.15s", d.SHA256)
+	}
+	return fmt.Sprintf("SHA-256 %.12s", d.SHA256)
 }
 
 // listSources prints what can be kept fresh.
 func listSources(e *env, g config.Geo) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tWHAT\tLINEAGE\tCREDENTIALS\tWHERE")
+	fmt.Fprintln(w, "NAME\tWHAT\tCOUNTS AS\tCREDENTIALS\tWHERE")
 	for _, r := range readable(g.Updates) {
 		needs := "none"
 		switch {

@@ -123,7 +123,7 @@ func openLater(args []string) (map[string]*prefix.Source, error) {
 
 func headOf(what string, list *prefix.Source) string {
 	d := list.Dataset()
-	return fmt.Sprintf("# %s: %s of %s, SHA-256 %s", what, d.Name, dayOf(d), d.SHA256)
+	return fmt.Sprintf("# %s: %s of %s, %s", what, d.Name, dayOf(d), d.HashWords())
 }
 
 // agreed keeps the rows of which a later truth puts no part elsewhere; if
