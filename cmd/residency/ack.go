@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,33 +32,47 @@ type actJSON struct {
 	Cause    string   `json:"cause,omitempty"`
 }
 
+// deed is what somebody says about findings.
+type deed struct {
+	command string // as the store's lock names it
+	which   func(context.Context, *store.Store) (store.Which, error)
+	change  func(*residency.Finding) (bool, error)
+	kind    string // of the record
+	by      string
+	body    actJSON
+	done    string // what was done with them, for people
+	none    string // what to say where there is nothing to do it with
+}
+
 // act changes findings by one person's word, with its record in the evidence
-// log, and says which changed.
-func (e *env) act(ctx context.Context, path, command string, which func(context.Context, *store.Store) (store.Which, error),
-	change func(*residency.Finding) (bool, error), kind, by string, body actJSON) error {
-	return e.withStore(ctx, path, command, func(s *store.Store) error {
-		q, err := which(ctx, s)
+// log, and says what was done with which.
+func (e *env) act(ctx context.Context, path string, d deed) error {
+	body := d.body
+	return e.withStore(ctx, path, d.command, func(s *store.Store) error {
+		q, err := d.which(ctx, s)
 		if err != nil {
 			return err
 		}
-		changed, err := s.ChangeFindings(ctx, q, change, func(changed []residency.Finding) (residency.Record, []residency.Alert, error) {
+		changed, err := s.ChangeFindings(ctx, q, d.change, func(changed []residency.Finding) (residency.Record, []residency.Alert, error) {
 			body.Schema = "residency/act/v1"
 			for _, f := range changed {
 				body.Findings = append(body.Findings, f.Key)
 			}
 			slices.Sort(body.Findings)
 			data, err := json.Marshal(body)
-			return residency.Record{Kind: kind, At: e.now().UTC(), By: by, Body: data}, nil, err
+			return residency.Record{Kind: d.kind, At: e.now().UTC(), By: d.by, Body: data}, nil, err
 		})
 		if err != nil {
 			return failed(err)
 		}
 		if len(changed) == 0 {
-			return failed(errors.New("no finding to do that with"))
+			return failed(errors.New(d.none + "\nhint: \"residency finding list\" shows them all"))
 		}
+		fmt.Fprintf(e.stdout, "%s:\n", d.done)
 		for _, f := range changed {
-			fmt.Fprintf(e.stdout, "%s  %s in %s, against %s\n", f.Key, f.Host, f.Market, f.Claim)
+			fmt.Fprintf(e.stdout, "  %s  %s for users in %s, against %s\n", f.Key, f.Host, f.Market, f.Claim)
 		}
+		fmt.Fprintln(e.stdout, "It is on record in the evidence log.")
 		return nil
 	})
 }
@@ -68,7 +83,7 @@ func newAlertAck(e *env, path *string) *cobra.Command {
 		Use:   "ack [KEY]",
 		Short: "Take open findings over: nobody is reminded of them until they are due",
 		Long: `Take open findings over, by claim, vendor or group, or by the key of one finding
-or of a message that told of them. Reminders stop, until the due date; that
+or of a message that told of them; its first six signs will do. Reminders stop, until the due date; that
 something moved elsewhere is told all the same. It is a record in the evidence
 log, and changes no result.`,
 		Example: `  residency alert ack --claim phase-2a --by "A. Rao" --note "asked the vendor"`,
@@ -81,12 +96,12 @@ log, and changes no result.`,
 				return err
 			}
 			which := func(ctx context.Context, s *store.Store) (store.Which, error) {
+				if len(args) == 1 {
+					return about(ctx, s, args[0])
+				}
 				q := store.Which{State: store.StateOpen, Claim: claim, Vendor: vendor}
 				if group != "" {
 					q.Vendor, q.Claim, _ = strings.Cut(group, "/")
-				}
-				if len(args) == 1 {
-					return keyed(ctx, s, q, args[0])
 				}
 				return q, nil
 			}
@@ -96,7 +111,9 @@ log, and changes no result.`,
 				*f, err = finding.Acknowledge(*f, mark)
 				return err == nil, err
 			}
-			return e.act(cmd.Context(), *path, "residency alert ack", which, change, "acknowledged", who, actJSON{Note: note})
+			return e.act(cmd.Context(), *path, deed{"residency alert ack", which, change, "acknowledged", who, actJSON{Note: note},
+				"taken over by " + who + noted(note) + ", so that nobody is reminded until the due date",
+				"no open finding of " + cmp.Or(strings.Join(args, ""), claim, vendor, group) + " to take over"})
 		},
 	}
 	fl := cmd.Flags()
@@ -108,35 +125,13 @@ log, and changes no result.`,
 	return cmd
 }
 
-// keyed returns which findings a key stands for: that of a finding itself, or
-// those that the message with that key told of.
-func keyed(ctx context.Context, s *store.Store, q store.Which, key string) (store.Which, error) {
-	q.Keys = []string{key}
-	list, err := s.Deliveries(ctx, store.Post{Key: key, Limit: 1})
-	if err != nil {
-		return q, failed(err)
-	}
-	if len(list) == 0 {
-		return q, nil
-	}
-	q.Keys = nil
-	for _, a := range list[0].Notification.Alerts {
-		if a.Finding != nil && !slices.Contains(q.Keys, a.Finding.Key) {
-			q.Keys = append(q.Keys, a.Finding.Key)
-		}
-	}
-	if len(q.Keys) == 0 {
-		return q, failed(fmt.Errorf("message %s tells of no finding", key))
-	}
-	return q, nil
-}
-
 func newAlertDispute(e *env, path *string) *cobra.Command {
 	var by, document, note string
 	cmd := &cobra.Command{
 		Use:   "dispute KEY",
 		Short: "Say that a finding is wrong, with a document that supports it",
-		Long: `Say that a finding is wrong. The document is a file, whose SHA-256 is kept, or
+		Long: `Say that a finding is wrong: KEY is its key, or the first six signs or more of it,
+as "residency finding list" shows. The document is a file, whose SHA-256 is kept, or
 the address of a page. The finding stays as it is until "residency alert settle"
 decides.`,
 		Example: `  residency alert dispute 3f9c1a2b --document letter.pdf --note "the database is wrong"`,
@@ -158,19 +153,19 @@ decides.`,
 				*f, err = finding.Contest(*f, d)
 				return err == nil, err
 			}
-			return e.act(cmd.Context(), *path, "residency alert dispute", oneFinding(args[0]), change, "disputed", who,
-				actJSON{Note: note, Document: document, SHA256: sum})
+			said := "disputed by " + who + noted(note) + " with " + document
+			if sum != "" {
+				said += ", SHA-256 " + sum
+			}
+			return e.act(cmd.Context(), *path, deed{"residency alert dispute", oneFinding(args[0]), change, "disputed", who,
+				actJSON{Note: note, Document: document, SHA256: sum},
+				said + "; it stays as it is until \"residency alert settle\" decides", "no finding to dispute"})
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", "", "who says so; default the user of this machine")
 	cmd.Flags().StringVar(&document, "document", "", "file or address of what supports it")
 	cmd.Flags().StringVar(&note, "note", "", "in a sentence, why")
 	return cmd
-}
-
-// oneFinding stands for the finding with the key.
-func oneFinding(key string) func(context.Context, *store.Store) (store.Which, error) {
-	return func(context.Context, *store.Store) (store.Which, error) { return store.Which{Keys: []string{key}}, nil }
 }
 
 // documentSum returns the SHA-256 of a document that is a file, "" for one that
@@ -219,8 +214,12 @@ findings are right. With --rejected it stands.`,
 				*f, err = finding.Settle(*f, upheld, cause, now)
 				return err == nil, err
 			}
-			return e.act(cmd.Context(), *path, "residency alert settle", oneFinding(args[0]), change, "disputed", who,
-				actJSON{Settled: true, Upheld: upheld, Cause: cause})
+			said := "decided by " + who + ": the finding stands"
+			if upheld {
+				said = "decided by " + who + ": the finding was wrong (" + cause + "), and is closed"
+			}
+			return e.act(cmd.Context(), *path, deed{"residency alert settle", oneFinding(args[0]), change, "disputed", who,
+				actJSON{Settled: true, Upheld: upheld, Cause: cause}, said, "no finding to decide about"})
 		},
 	}
 	fl := cmd.Flags()

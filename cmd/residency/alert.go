@@ -32,6 +32,9 @@ remembered until a receiver has taken it.
   residency alert dispute KEY       say that a finding is wrong
   residency alert settle KEY        decide such a dispute
 
+KEY is a key or the beginning of one, from six signs on: "residency alert list"
+shows those of messages, "residency finding list" those of findings.
+
 A message is parked when its receiver refuses it for good (a status of 4xx, an
 SMTP reply of 5xx). The [alert] fallback hears of that. Correct the cause and
 try the message again.`,
@@ -163,22 +166,15 @@ func newAlertShow(e *env, path *string) *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			list, err := s.Deliveries(cmd.Context(), store.Post{Key: args[0], Limit: 1})
-			if err != nil {
-				return failed(err)
+			m, err := find(cmd.Context(), s, args[0], true)
+			switch {
+			case err != nil:
+				return err
+			case m.message != nil:
+				e.showDelivery(*m.message)
+			default:
+				e.showFinding(*m.finding)
 			}
-			if len(list) == 1 {
-				e.showDelivery(list[0])
-				return nil
-			}
-			found, err := s.Findings(cmd.Context(), store.Which{Keys: args[:1]})
-			if err != nil {
-				return failed(err)
-			}
-			if len(found) == 0 {
-				return failed(fmt.Errorf("there is no message and no finding %s\nhint: \"residency alert list\" shows the keys of messages, and a message those of its findings", args[0]))
-			}
-			e.showFinding(found[0])
 			return nil
 		},
 	}
@@ -339,12 +335,15 @@ func newAlertRetry(e *env, path *string) *cobra.Command {
 				key = args[0]
 			}
 			return e.withStore(cmd.Context(), *path, "residency alert retry", func(s *store.Store) error {
+				if key != "" {
+					var err error
+					if key, err = parked(cmd.Context(), s, key); err != nil {
+						return err
+					}
+				}
 				n, err := s.Retry(cmd.Context(), key, channel, e.now())
 				if err != nil {
 					return failed(err)
-				}
-				if n == 0 && key != "" {
-					return failed(fmt.Errorf("no parked message %s\nhint: \"residency alert list --parked\" shows them", key))
 				}
 				fmt.Fprintf(e.stdout, "%s to be tried again\n", residency.Plural(n, "message"))
 				return nil

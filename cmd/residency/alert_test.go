@@ -140,7 +140,7 @@ func TestAlertDeliveries(t *testing.T) {
 	p.run(t, 1, "0 taken, 1 to be tried again, 0 parked", "alert", "send")
 	waiting := p.run(t, 0, "waiting", "alert", "list", "--waiting")
 	key := strings.Fields(strings.Split(waiting, "\n")[1])[5]
-	p.run(t, 0, "not taken  post alert to 127.0.0.1", "alert", "show", key)
+	p.run(t, 0, "not taken  post alert to 127.0.0.1", "alert", "show", key[:6])
 	p.run(t, 1, "no parked message "+key, "alert", "retry", key)
 	p.run(t, 0, "0 taken, 0 to be tried again, 0 parked", "alert", "send") // it is not due again yet
 
@@ -154,7 +154,8 @@ func TestAlertDeliveries(t *testing.T) {
 		t.Errorf("the fallback was told %s, %v; want of the parked message", told, err)
 	}
 	p.status.Store(http.StatusOK)
-	p.run(t, 0, "1 message to be tried again", "alert", "retry", key)
+	p.run(t, 2, "too short for a key", "alert", "retry", key[:4])
+	p.run(t, 0, "1 message to be tried again", "alert", "retry", key[:7])
 	p.run(t, 0, "1 taken, 0 to be tried again, 0 parked; 0 alerts held", "alert", "send")
 	p.run(t, 0, "try 4  taken  status 200 OK", "alert", "show", key)
 	if p.taken.Load() != 1 {
@@ -163,7 +164,7 @@ func TestAlertDeliveries(t *testing.T) {
 	for _, args := range [][]string{{"alert", "retry"}, {"alert", "retry", key, "--all"}, {"alert", "ack"}, {"alert", "list", "--format", "xml"}} {
 		p.run(t, 2, "", args...)
 	}
-	p.run(t, 1, "there is no message and no finding nosuch", "alert", "show", "nosuch")
+	p.run(t, 1, "there is no finding and no message \"nosuch\"", "alert", "show", "nosuch")
 }
 
 // tryAgain makes a waiting message due, as the clock would.
@@ -182,8 +183,8 @@ func (p *post) tryAgain(t *testing.T, key string) {
 func TestAlertAnswers(t *testing.T) {
 	t.Parallel()
 	p := newPost(t)
-	p.run(t, 1, "no finding to do that with", "alert", "ack", "--claim", "other")
-	p.run(t, 0, "a.example.com in IN, against c", "alert", "ack", "--group", "v/c", "--note", "asked them")
+	p.run(t, 1, "no open finding of other to take over", "alert", "ack", "--claim", "other")
+	p.run(t, 0, "taken over by somebody (asked them), so that nobody is reminded until the due date:\n  "+p.key+"  a.example.com for users in IN, against c\n", "alert", "ack", "--group", "v/c", "--note", "asked them")
 	p.run(t, 0, "taken over by somebody", "alert", "show", p.key)
 	p.run(t, 1, "no such file", "alert", "dispute", p.key, "--document", filepath.Join(p.dir, "none.pdf"))
 	doc := filepath.Join(p.dir, "contract.txt")
@@ -191,14 +192,22 @@ func TestAlertAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run(t, 1, "nobody disputes it", "alert", "settle", p.key, "--rejected")
-	p.run(t, 0, p.key, "alert", "dispute", p.key, "--document", doc, "--by", "B. Li")
+	p.run(t, 2, `"`+p.key[:5]+`" is too short for a key`, "alert", "dispute", p.key[:5], "--document", doc)
+	p.run(t, 0, "disputed by B. Li with "+doc+", SHA-256 2cf24dba5fb0a30e", "alert", "dispute", strings.ToUpper(p.key[:6]), "--document", doc, "--by", "B. Li")
 	p.run(t, 0, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", "alert", "show", p.key)
 	p.run(t, 2, "--upheld needs --cause", "alert", "settle", p.key, "--upheld")
 	p.run(t, 2, "say which", "alert", "settle", p.key)
-	p.run(t, 0, p.key, "alert", "settle", p.key, "--upheld", "--cause", "database", "--by", "C")
+	p.run(t, 0, "decided by C: the finding was wrong (database), and is closed:\n  "+p.key, "alert", "settle", p.key[:8], "--upheld", "--cause", "database", "--by", "C")
 	p.run(t, 0, "the finding was wrong: database", "alert", "show", p.key)
+	p.run(t, 0, p.key[:12]+"  a.example.com", "finding", "list", "--closed", "--claim", "c", "--vendor", "v", "--host", "a.example.com")
+	p.run(t, 0, `"state": "closed"`, "finding", "list", "--format", "json")
+	p.run(t, 0, p.key+",closed,c,v,s,a.example.com,IN,20", "finding", "list", "--format", "csv")
+	for _, args := range [][]string{{"--open"}, {"--claim", "d"}, {"--vendor", "w"}, {"--host", "b.example.com"}} {
+		p.run(t, 0, "no findings", append([]string{"finding", "list"}, args...)...)
+	}
+	p.run(t, 2, "do not go together", "finding", "list", "--open", "--closed")
 	p.run(t, 0, ": found to be wrong", "alert", "show", p.key)
-	p.run(t, 1, "no finding to do that with", "alert", "ack", p.key)
+	p.run(t, 1, "acknowledge finding "+p.key+": it is closed", "alert", "ack", p.key)
 
 	s, err := store.Open(t.Context(), filepath.Join(p.dir, "memory.db"), store.Options{Now: time.Now, ReadOnly: true})
 	if err != nil {

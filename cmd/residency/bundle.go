@@ -132,23 +132,11 @@ func (p *packing) choose(ctx context.Context, f bundleFlags) error {
 
 // chooseFinding reads the finding, whose life bounds the period.
 func (p *packing) chooseFinding(ctx context.Context, key string) error {
-	all, err := p.store.Findings(ctx, store.Which{})
+	m, err := find(ctx, p.store, key, false)
 	if err != nil {
 		return err
 	}
-	var found []residency.Finding
-	for _, f := range all {
-		if strings.HasPrefix(f.Key, strings.ToLower(key)) {
-			found = append(found, f)
-		}
-	}
-	switch {
-	case len(found) > 1:
-		return fmt.Errorf("several findings begin with %q%s", key, theirKeys(found))
-	case len(found) == 0:
-		return fmt.Errorf("there is no finding %q%s", key, theirKeys(all))
-	}
-	f := &found[0]
+	f := m.finding
 	p.finding = f
 	began := f.Opened
 	if f.Reopened.After(began) {
@@ -161,15 +149,6 @@ func (p *packing) chooseFinding(ctx context.Context, key string) error {
 		p.to = f.Closed.Add(time.Microsecond)
 	}
 	return nil
-}
-
-// theirKeys lists findings in a hint, the latest of many.
-func theirKeys(list []residency.Finding) string {
-	var text strings.Builder
-	for _, f := range list[max(0, len(list)-20):] {
-		fmt.Fprintf(&text, "\nhint: %s is %s for users in %s, against %s, since %s", f.Key, f.Host, f.Market, f.Claim, f.Opened.UTC().Format(time.DateOnly))
-	}
-	return text.String()
 }
 
 // chooseRuns finds the runs of the period that are signed.

@@ -33,8 +33,14 @@ func (e exitError) Error() string {
 
 func (e exitError) Unwrap() error { return e.err }
 
-// failed and misused wrap err with their exit codes.
-func failed(err error) error { return exitError{exitFailed, err} }
+// failed and misused wrap err with their exit codes; one that it has already
+// stays.
+func failed(err error) error {
+	if _, has := errors.AsType[exitError](err); has {
+		return err
+	}
+	return exitError{exitFailed, err}
+}
 func misused(format string, args ...any) error {
 	return exitError{exitUsage, fmt.Errorf(format, args...)}
 }
@@ -114,7 +120,7 @@ a mistake is never taken for a result.`,
 		}})
 	root.AddCommand(
 		newDemo(e), newCheck(e), newWatch(e), newStatus(e), newHistory(e), newExplain(e), newResolve(e), newResolvers(e), newLocate(e),
-		newConfig(e), newData(e), newStore(e), newWaiver(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newReplay(e), newReport(e), newClaim(e), newLab(e), newRelay(e), newVersion(e),
+		newConfig(e), newData(e), newStore(e), newWaiver(e), newFinding(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newReplay(e), newReport(e), newClaim(e), newLab(e), newRelay(e), newVersion(e),
 	)
 	plainUsage(root)
 	return root
