@@ -252,8 +252,11 @@ func TestDataNoNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(out.String(), "network is unreachable; in use: nothing of it is here\n"); n != len(sources) {
-		t.Errorf("%d lines say that the network is unreachable, want %d:\n%s", n, len(sources), out.String())
+	if n := strings.Count(out.String(), "failed  no file of it fetched so far\n"); n != len(sources) {
+		t.Errorf("%d lines of sources that failed, want %d:\n%s", n, len(sources), out.String())
+	}
+	if n := strings.Count(errs.String(), "network is unreachable"); n != 1 {
+		t.Errorf("the cause of all is said %d times, want once:\n%s", n, errs.String())
 	}
 	if !asked["download.db-ip.com:443"] || len(asked) < 3 {
 		t.Errorf("asked for %v", asked)
@@ -331,7 +334,7 @@ func TestDataImport(t *testing.T) {
 	out, _ = s.run(0, "locate", "110.43.87.16")
 	wants(t, out, `"countries":["CN","FR"]`)
 	out, _ = s.run(1, "data", "import", files, "anycast")
-	wants(t, out, "anycast  failed  no file of it in the directory; in use: nothing of it is here")
+	wants(t, out, "anycast  failed  no file of it in the directory; no file of it fetched so far")
 
 	// A data directory as it comes from another machine.
 	other := newSite(t, m, "")

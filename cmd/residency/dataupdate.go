@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"residency/internal/config"
 	"residency/internal/dataset"
-	"residency/internal/residency"
 )
 
 // updateFlags are the flags of data update and data import.
@@ -106,40 +102,6 @@ func (e *env) updaterFor(g config.Geo, sources []dataset.Remote) (*dataset.Updat
 	}
 	return e.updater(dir, sources), nil
 }
-
-// tell prints a line about each result. Its error is the exit code.
-func (e *env) tell(results []dataset.Result) error {
-	if err := writeResults(e.stdout, results); err != nil {
-		return failed(fmt.Errorf("write output: %w", err))
-	}
-	bad := 0
-	for _, r := range results {
-		if r.Status == dataset.Failed {
-			bad++
-		}
-	}
-	if bad > 0 {
-		return failed(fmt.Errorf("%d of %s failed: what was in use stays in use", bad, residency.Plural(len(results), "source")))
-	}
-	return nil
-}
-
-func writeResults(out io.Writer, results []dataset.Result) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, r := range results {
-		what := "nothing of it is here"
-		if d := r.Dataset; !d.Built.IsZero() {
-			what = fmt.Sprintf("of %s, %s", d.Built.Format(time.DateOnly), residency.Plural(d.Records, "record"))
-		}
-		if r.Err != nil {
-			what = fmt.Sprintf("%s; in use: %s", oneLine(r.Err), what)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Status, what)
-	}
-	return w.Flush()
-}
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func newDataImport(e *env, shared *dataFlags) *cobra.Command {
 	var f updateFlags
