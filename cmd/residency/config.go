@@ -92,7 +92,9 @@ func (e *env) describe(cfg *config.Config) error {
 	fmt.Fprintf(e.stdout, "  claims and policies: %d, of which %d judged by default\n", len(cfg.Claims), live)
 	fmt.Fprintf(e.stdout, "  %s, %s, %s, %s\n", residency.Plural(len(cfg.Vendors), "vendor"),
 		residency.Plural(services, "service"), residency.Plural(endpoints, "endpoint"), residency.Plural(len(cfg.Markets), "market"))
-	h, err := e.furnish(context.Background(), cfg, false)
+	judging := *cfg
+	judging.Geo = unwarned(cfg.Geo)
+	h, err := e.furnish(context.Background(), &judging, false)
 	if err != nil {
 		return failed(err)
 	}

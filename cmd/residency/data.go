@@ -78,6 +78,13 @@ func defaultGeo() config.Geo {
 	return config.Geo{Embedded: true, WarnAge: 60 * 24 * time.Hour}
 }
 
+// unwarned is g without a warning of data that is getting old: that is for
+// outputs with a verdict, which rests on it.
+func unwarned(g config.Geo) config.Geo {
+	g.WarnAge = 0
+	return g
+}
+
 // dataSources are the names of the sources that can be kept fresh.
 func dataSources() []string {
 	var names []string
@@ -226,7 +233,7 @@ func listData(ctx context.Context, e *env, g config.Geo, format string) error {
 	if err := printRows(e, rows, format); err != nil {
 		return failed(fmt.Errorf("write output: %w", err))
 	}
-	for _, n := range append(ev.notices(now, g, false), ev.missing...) {
+	for _, n := range append(ev.notices(now, unwarned(g), false), ev.missing...) {
 		fmt.Fprintln(e.stderr, "residency: note: "+n)
 	}
 	if len(ev.missing) > 0 {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"residency/internal/config"
 	"residency/internal/geo"
 	"residency/internal/report"
 	"residency/internal/residency"
@@ -69,7 +68,7 @@ would change the answer.`,
 
 func runLocate(ctx context.Context, e *env, f locateFlags, args []string) error {
 	e = e.with(f.data)
-	sources := config.Geo{Embedded: true, WarnAge: 60 * 24 * time.Hour}
+	sources := defaultGeo()
 	if f.config != "" {
 		cfg, err := e.loader().Load(f.config)
 		if err != nil {
@@ -87,7 +86,7 @@ func runLocate(ctx context.Context, e *env, f locateFlags, args []string) error 
 		return failed(err)
 	}
 	b := bulk{evidence: ev, now: e.now(), write: out.Write}
-	for _, n := range ev.notices(b.now, sources, false) {
+	for _, n := range ev.notices(b.now, unwarned(sources), false) {
 		fmt.Fprintln(e.stderr, "residency: note: "+n)
 	}
 	if f.explain {

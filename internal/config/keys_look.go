@@ -53,7 +53,7 @@ func geoTable() *table {
 	return &table{name: "geo", keys: []key{
 		{name: "embedded", kind: kFlag, doc: "False to leave out the data that the program carries. Default true."},
 		{name: "max_age", kind: kSpan, min: day, max: 36500 * day, doc: "Older data says nothing good. Default \"365d\"."},
-		{name: "warn_age", kind: kSpan, min: 0, max: 36500 * day, doc: "Older data is warned of. Default \"60d\"."},
+		{name: "warn_age", kind: kSpan, min: 0, max: 36500 * day, doc: "Older data is warned of, where a result rests on it. Default \"60d\"."},
 		{name: "database", kind: kTables, of: databaseTable(), doc: "A geolocation database of your own.", alias: []string{"databases"}},
 		{name: "provider_ranges", kind: kTables, of: rangesTable(), doc: "A cloud provider's own list of its regions.", alias: []string{"provider_range", "ranges"}},
 		{name: "geofeed", kind: kTables, of: geofeedTable(), doc: "A list in which whoever holds addresses says where they are (RFC 8805).", alias: []string{"geofeeds", "feed"}},
