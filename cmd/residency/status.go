@@ -37,7 +37,8 @@ and when two more checks were due by [schedule] since the last complete one bega
 (without a schedule: when that is older than twice the time between the last two):
 what it found then says nothing of now.
 
-Only results that are not plainly inside are listed; the claims count all. Of
+Only results that are not plainly inside are listed, but with --format junit also
+those that are, so that what was tested and passed shows; the claims count all. Of
 more than 500 hosts those with something outside come first, and a note says that
 others are left out; --all lists them, however long that takes.`,
 		Example: `  residency status
@@ -78,6 +79,11 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 	run, err := e.latest(ctx, cfg, s, f.claims, most)
 	if err != nil {
 		return exitError{exitUnknown, err}
+	}
+	if f.format == "junit" {
+		if err := addInside(ctx, s, &run, configured(cfg, f.claims), most); err != nil {
+			return exitError{exitUnknown, err}
+		}
 	}
 	if f.noWaive {
 		withoutWaivers(&run)

@@ -162,9 +162,10 @@ type junitText struct {
 
 // JUnit writes one test suite a claim and one test case a cell: outside is a
 // failure, undetermined and not measured an error. A cell that does not count,
-// or that a waiver covers, is skipped. A partial run, one without
-// claims and one that is overdue has a case of its own that is an error, so that
-// it can never be green.
+// or that a waiver covers, is skipped. A claim that does not hold without one of
+// its listed cells saying so has a case for the whole of it, as has one that
+// holds without a listed cell. A partial run, one without claims and one that is
+// overdue has a case of its own that is an error, so that it can never be green.
 func JUnit(w io.Writer, run residency.Run) error {
 	all := junitSuites{Name: "residency"}
 	position := make(map[string]int)
@@ -192,9 +193,8 @@ func JUnit(w io.Writer, run residency.Run) error {
 			continue
 		}
 		live++
-		if s := add(c.Claim.ID); c.Effective == residency.StandingUnknown && !s.troubled() {
-			s.Cases = append(s.Cases, junitCase{Class: c.Claim.ID, Name: "the whole claim",
-				Error: &junitText{Message: claimWords(&run, c)}})
+		if s := add(c.Claim.ID); !s.troubled() && (c.Effective != residency.Holding || len(s.Cases) == 0) {
+			s.Cases = append(s.Cases, claimCase(&run, c))
 		}
 	}
 	if run.Partial || live == 0 {
@@ -256,6 +256,20 @@ func caseOf(run *residency.Run, round *residency.Round, cell *residency.Cell) ju
 		c.Error = text
 	}
 	return c
+}
+
+// claimCase is the case of a claim as a whole.
+func claimCase(run *residency.Run, c residency.ClaimStanding) junitCase {
+	one := junitCase{Class: c.Claim.ID, Name: "the whole claim"}
+	text := &junitText{Message: claimWords(run, c), Type: c.Standing.String()}
+	switch c.Effective {
+	case residency.Holding:
+	case residency.StandingUnknown:
+		one.Error = text
+	default:
+		one.Failure = text
+	}
+	return one
 }
 
 func (s *junitSuite) count() {

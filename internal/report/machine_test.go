@@ -189,6 +189,24 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+// TestJUnitClaimsAsAWhole: where cells are not listed, as in status, the claim
+// still shows what it is: a case that passed, failed, or is an error.
+func TestJUnitClaimsAsAWhole(t *testing.T) {
+	t.Parallel()
+	for standing, want := range map[residency.Standing]string{
+		residency.Holding:         `tests="1" failures="0" errors="0"`,
+		residency.Pending:         `tests="1" failures="1" errors="0"`,
+		residency.Broken:          `tests="1" failures="1" errors="0"`,
+		residency.StandingUnknown: `tests="1" failures="0" errors="1"`,
+	} {
+		run := residency.Run{At: built, Claims: []residency.ClaimStanding{{Claim: residency.Claim{ID: "one", Vendor: "acme"}, Standing: standing, Effective: standing}}}
+		got := write(t, "junit", run)
+		if !strings.Contains(got, `<testsuite name="one" timestamp="`) || !strings.Contains(got, want) || !strings.Contains(got, `name="the whole claim"`) {
+			t.Errorf("JUnit of a claim %s without cells: want %s in\n%s", standing, want, got)
+		}
+	}
+}
+
 // brokenPipe fails after some bytes, as a closed "| head" does.
 type brokenPipe struct{ left int }
 
