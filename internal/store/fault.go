@@ -20,6 +20,7 @@ var (
 	ErrDamaged  = errors.New("it is damaged")
 	ErrNotStore = errors.New("it is no residency store")
 	ErrNewer    = errors.New("it was written by a newer version of the program")
+	ErrOlder    = errors.New("it was written by an older version of the program")
 	ErrMissing  = errors.New("there is no store")
 	ErrBusy     = errors.New("another process uses it")
 	ErrDenied   = errors.New("permission denied")

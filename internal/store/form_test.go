@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,23 +207,8 @@ func TestForm(t *testing.T) {
 // readGolden reads a store that was kept, and holds it to what was read of it
 // when it was written.
 func readGolden(t *testing.T, golden string) {
-	packed, err := os.ReadFile(golden + ".db.zst")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec, err := zstd.NewReader(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dec.Close()
-	data, err := dec.DecodeAll(packed, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "residency.db"), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	unpackGolden(t, golden, filepath.Join(dir, "residency.db"))
 	s := open(t, dir)
 	defer s.Close()
 	if c := whole(t, s); c.Bodies < 7 { // a sight, a judgement, a location, packets, three parts of a run's header
@@ -238,6 +224,40 @@ func readGolden(t *testing.T, golden string) {
 	}
 	for _, lost := range lost("", want, plain(t, readForm(t, s))) {
 		t.Errorf("of what was kept, this is not read: %s", lost)
+	}
+}
+
+// unpackGolden writes a store that was kept to a file.
+func unpackGolden(t *testing.T, golden, to string) {
+	t.Helper()
+	packed, err := os.ReadFile(golden + ".db.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	data, err := dec.DecodeAll(packed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOlderForReading names the version of a store that a reader would have to
+// bring up to date, and leaves it as it is.
+func TestOlderForReading(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "residency.db")
+	unpackGolden(t, "testdata/version-1", path)
+	o := options()
+	o.ReadOnly = true
+	if s, err := store.Open(t.Context(), path, o); !errors.Is(err, store.ErrOlder) || !strings.Contains(err.Error(), "version 1") {
+		t.Errorf("Open for reading = %v, %v, want %v", s, err, store.ErrOlder)
 	}
 }
 

@@ -103,8 +103,8 @@ func (s *Store) checkVersion(ctx context.Context, db querier) error {
 	switch known := len(list); {
 	case version > known:
 		return s.newer(version, known, by)
-	case version < known && s.options.ReadOnly:
-		return &Fault{Path: s.path, Kind: ErrReadOnly, Detail: fmt.Sprintf("its form is version %d, and this program needs version %d", version, known),
+	case version < known && s.options.ReadOnly && !s.options.older:
+		return &Fault{Path: s.path, Kind: ErrOlder, Detail: fmt.Sprintf("its form is version %d, and this program reads version %d", version, known),
 			Hint: "the next \"residency check\" or \"residency watch\" brings it up to date"}
 	}
 	return nil
@@ -142,6 +142,9 @@ func (s *Store) migrateTo(ctx context.Context, list []migration) error {
 			return err
 		}
 		defer unlock()
+		if s.options.spare {
+			break
+		}
 		if err := s.copyBefore(ctx, version); err != nil {
 			return err
 		}

@@ -42,9 +42,10 @@ type restoredBody struct {
 }
 
 // Restore puts the backup from in the place of the store at path. The backup
-// is checked first, and what was in its place is kept under another name. It is
-// refused while a process has the store open. The restore becomes a part of the evidence log: what came after the backup is
-// missing, and the log says since when and by whom.
+// is checked first, and may be of an older version of the program; what was in its
+// place is kept under another name. It is refused while a process has the store
+// open. The restore becomes a part of the evidence log: what came after the backup
+// is missing, and the log says since when and by whom.
 func Restore(ctx context.Context, path, from string, o Options, by, reason string) (Restored, error) {
 	done, err := restore(ctx, path, from, o, by, reason)
 	if err != nil {
@@ -54,20 +55,11 @@ func Restore(ctx context.Context, path, from string, o Options, by, reason strin
 }
 
 func restore(ctx context.Context, path, from string, o Options, by, reason string) (Restored, error) {
-	backup := o
-	backup.ReadOnly = true
-	source, err := Open(ctx, from, backup)
+	source, err := Open(ctx, from, Options{ReadOnly: true, older: true, Version: o.Version, Now: o.Now})
 	if err != nil {
 		return Restored{}, err
 	}
 	defer source.Close()
-	checked, err := source.Check(ctx)
-	if err != nil {
-		return Restored{}, err
-	}
-	if len(checked.Problems) > 0 {
-		return Restored{}, &Fault{Path: from, Kind: ErrDamaged, Detail: checked.Problems[0], Hint: "take another backup"}
-	}
 	target := &Store{path: path, options: o}
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -80,21 +72,63 @@ func restore(ctx context.Context, path, from string, o Options, by, reason strin
 		return Restored{}, err
 	}
 	temp := path + ".restore"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Restored{}, err
-	}
-	if err := source.copyTo(ctx, temp); err != nil {
+	defer removeStore(temp) // what is left of it when something fails
+	removeStore(temp)
+	checked, err := source.copyChecked(ctx, temp, o)
+	if err != nil {
 		return Restored{}, err
 	}
 	done := Restored{Size: checked.Leaves}
 	if done.Kept, err = target.setAside(); err != nil {
-		os.Remove(temp)
 		return done, err
 	}
 	if err := settle(temp, path); err != nil {
 		return done, err
 	}
 	return done, target.recordRestore(ctx, &done, from, by, reason)
+}
+
+// copyChecked copies the store to a file that does not exist yet, brings the
+// copy up to date, and checks what becomes of it.
+func (s *Store) copyChecked(ctx context.Context, to string, o Options) (Checked, error) {
+	c := &checking{Store: s, ctx: ctx} // of any version
+	if err := c.structure(); err != nil {
+		return Checked{}, err
+	}
+	if err := s.whole(c.found); err != nil {
+		return Checked{}, err
+	}
+	if err := s.copyTo(ctx, to); err != nil {
+		return Checked{}, err
+	}
+	o.ReadOnly, o.spare = false, true
+	copied, err := Open(ctx, to, o)
+	if err != nil {
+		return Checked{}, err
+	}
+	checked, err := copied.Check(ctx)
+	if closed := copied.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return Checked{}, err
+	}
+	return checked, s.whole(checked)
+}
+
+// whole is an error when something is wrong with a backup.
+func (s *Store) whole(c Checked) error {
+	if len(c.Problems) == 0 {
+		return nil
+	}
+	return &Fault{Path: s.path, Kind: ErrDamaged, Detail: c.Problems[0], Hint: "take another backup"}
+}
+
+// removeStore removes a store's file, and what lies beside it.
+func removeStore(path string) {
+	for _, end := range []string{"", "-wal", "-shm", ".lock"} {
+		_ = os.Remove(path + end)
+	}
 }
 
 // unused makes sure that no process has the store open: it would go on writing

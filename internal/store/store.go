@@ -43,6 +43,9 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Version  string           // of the program, for what an older one says of a newer store
 	Command  string           // what holds the lock of runs, for people: "residency watch"
+
+	older bool // one of an older version is opened for reading too, to be copied
+	spare bool // the file is a copy: no other is made before its form changes
 }
 
 // Store is an open store. Its methods may be called from several goroutines;

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -139,6 +140,34 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreOlder restores a backup that the first version made, and leaves
+// nothing beside the store.
+func TestRestoreOlder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from, path := filepath.Join(dir, "old.db"), filepath.Join(dir, "residency.db")
+	unpackGolden(t, "testdata/version-1", from)
+	before, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Restore(t.Context(), path, from, options(), "me", ""); err != nil {
+		t.Fatalf("Restore: %v", err)
+	}
+	if after, err := os.ReadFile(from); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the backup was changed: %v", err)
+	}
+	s := open(t, dir)
+	defer s.Close()
+	whole(t, s)
+	if runs, err := s.LastRuns(t.Context(), 9); err != nil || len(runs) != 1 {
+		t.Errorf("LastRuns = %v, %v, want one", runs, err)
+	}
+	if left, _ := filepath.Glob(path + ".*"); len(left) != 1 { // the lock
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // TestRestoreRefuses puts nothing damaged or foreign in place of a store.
 func TestRestoreRefuses(t *testing.T) {
 	t.Parallel()
@@ -163,6 +192,9 @@ func TestRestoreRefuses(t *testing.T) {
 		if done, err := store.Restore(t.Context(), s.Path(), from, options(), "me", ""); err == nil {
 			t.Errorf("Restore(%s) = %+v, want an error", from, done)
 		}
+	}
+	if left, _ := filepath.Glob(s.Path() + ".restore*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	s = open(t, dir)
 	defer s.Close()
