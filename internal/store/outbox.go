@@ -100,15 +100,8 @@ func (s *Store) Waiting(ctx context.Context, name string, since, now time.Time) 
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var a residency.Alert
-			if err := rows.Scan(packedColumn{s, &a}); err != nil {
-				return err
-			}
-			list = append(list, a)
-		}
-		return rows.Err()
+		list, err = s.scanAlerts(rows)
+		return err
 	})
 	slices.SortStableFunc(list, func(a, b residency.Alert) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	return list, err
@@ -318,15 +311,7 @@ func (s *Store) fillDelivery(ctx context.Context, db querier, d *residency.Deliv
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var a residency.Alert
-		if err := rows.Scan(packedColumn{s, &a}); err != nil {
-			return err
-		}
-		d.Notification.Alerts = append(d.Notification.Alerts, a)
-	}
-	if err := rows.Err(); err != nil {
+	if d.Notification.Alerts, err = s.scanAlerts(rows); err != nil {
 		return err
 	}
 	receipts, err := db.QueryContext(ctx, "SELECT try, at, taken, detail FROM receipts WHERE delivery = $1 ORDER BY try", d.Notification.Key)
@@ -357,14 +342,20 @@ func (s *Store) Alerts(ctx context.Context, from time.Time, limit int) ([]reside
 	if err != nil {
 		return nil, s.wrap("read alerts", err)
 	}
+	list, err := s.scanAlerts(rows)
+	return list, s.wrap("read alerts", err)
+}
+
+// scanAlerts reads rows of one alert each, and closes them.
+func (s *Store) scanAlerts(rows *sql.Rows) ([]residency.Alert, error) {
 	defer rows.Close()
 	var list []residency.Alert
 	for rows.Next() {
 		var a residency.Alert
 		if err := rows.Scan(packedColumn{s, &a}); err != nil {
-			return nil, s.wrap("read alerts", err)
+			return nil, err
 		}
 		list = append(list, a)
 	}
-	return list, s.wrap("read alerts", rows.Err())
+	return list, rows.Err()
 }
