@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"residency/internal/config"
@@ -125,3 +126,46 @@ func datedBy(rootsFile string, witnessKeys []string) (func(residency.Checkpoint)
 		return list, nil
 	}, nil
 }
+
+// outsiders find out of the checkpoints of a bundle when people outside saw
+// them. Whose word was not asked for counts for nothing, and is told.
+type outsiders struct {
+	then      func(residency.Checkpoint) ([]time.Time, error) // whose word is believed; nil: nobody's
+	rooted    bool                                            // time stamps are held to roots
+	witnesses []string                                        // keys that were given
+	notes     []string
+}
+
+// dated is for the verifier of a bundle.
+func (o *outsiders) dated(cp residency.Checkpoint) ([]time.Time, error) {
+	if cp.Stamp != nil && !o.rooted {
+		at, by, err := anchor.Stamped(cp.Stamp, cp.Note)
+		if err != nil {
+			return nil, err
+		}
+		o.note("the time stamp of %s over the checkpoint of %s is signed by %s, whose word was not asked for: --timestamp-roots FILE verifies it",
+			at.UTC().Format(time.RFC3339), ledger.LeavesWords(cp.Size), by)
+	}
+	origin, _, _ := strings.Cut(string(cp.Note), "\n")
+	for line := range strings.Lines(string(cp.Note)) {
+		name, ok := strings.CutPrefix(line, "\u2014 ")
+		name, _, _ = strings.Cut(name, " ")
+		if ok && name != origin && !slices.ContainsFunc(o.witnesses, func(key string) bool { return strings.HasPrefix(key, name+"+") }) {
+			o.note("%s signed the checkpoint of %s too, whose word was not asked for: --witness KEY verifies it", name, ledger.LeavesWords(cp.Size))
+		}
+	}
+	if o.then == nil {
+		return nil, nil
+	}
+	return o.then(cp)
+}
+
+// note notes something, of many checkpoints the first few.
+func (o *outsiders) note(format string, args ...any) {
+	if len(o.notes) < mostOutsiders {
+		o.notes = append(o.notes, fmt.Sprintf(format, args...))
+	}
+}
+
+// mostOutsiders is how many words of others are told that nobody asked for.
+const mostOutsiders = 5

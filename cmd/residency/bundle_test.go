@@ -108,7 +108,7 @@ func withFile(t *testing.T, files fstest.MapFS, name string, data []byte) fstest
 func verified(t *testing.T, files fs.FS, keys ...ledger.Public) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := testEnv(&out, &out).verifyBundle(t.Context(), "bundle", files, keys)
+	err := testEnv(&out, &out).verifyBundle(t.Context(), "bundle", files, verifyFlags{}, keys)
 	return out.String(), err
 }
 

@@ -59,7 +59,8 @@ exported log, or the file of a store need nothing else at hand.
 
   --timestamp-roots, --witness
                 whose word is believed on when a checkpoint existed: runs that
-                are dated back or ahead are found by it.
+                are dated back or ahead are found by it. Without, a time stamp
+                in a bundle is held to its checkpoint, and told.
 
 Exit codes: 0 all of it matches; 1 it does not, or could not be read; 2 usage.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -136,7 +137,7 @@ func (e *env) verifyPath(ctx context.Context, path string, f verifyFlags, keys [
 		if _, err := os.Stat(filepath.Join(path, "manifest.json")); errors.Is(err, fs.ErrNotExist) {
 			return e.verifyExported(ctx, path, f, keys)
 		}
-		return e.verifyBundle(ctx, path, os.DirFS(path), keys)
+		return e.verifyBundle(ctx, path, os.DirFS(path), f, keys)
 	}
 	head := make([]byte, 4)
 	file, err := os.Open(path)
@@ -149,7 +150,7 @@ func (e *env) verifyPath(ctx context.Context, path string, f verifyFlags, keys [
 		if err != nil {
 			return failed(fmt.Errorf("verify %s: %w", path, err))
 		}
-		return e.verifyBundle(ctx, path, z, keys)
+		return e.verifyBundle(ctx, path, z, f, keys)
 	}
 	if beside := path + ".checkpoint"; len(f.checkpoints) == 0 {
 		if _, err := os.Stat(beside); err == nil {
@@ -214,17 +215,30 @@ func (e *env) verifyExported(ctx context.Context, dir string, f verifyFlags, key
 	if err != nil {
 		return failed(err)
 	}
-	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint()), Workers: runtime.GOMAXPROCS(0)}
+	dated, err := datedBy(f.stampRoots, f.witnesses)
+	if err != nil {
+		return failed(err)
+	}
+	v := ledger.Verifier{Log: x, Keys: keys, Kept: append(kept, x.Checkpoint()), Dated: dated, Workers: runtime.GOMAXPROCS(0)}
 	rep, err := v.Verify(ctx)
 	return e.sayVerified(dir, rep, err, len(keys) > 0)
 }
 
 // verifyBundle verifies a bundle.
-func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys []ledger.Public) error {
+func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, f verifyFlags, keys []ledger.Public) error {
+	kept, err := keptCheckpoints(f.checkpoints)
+	if err != nil {
+		return failed(err)
+	}
+	dated, err := datedBy(f.stampRoots, f.witnesses)
+	if err != nil {
+		return failed(err)
+	}
+	others := outsiders{then: dated, rooted: f.stampRoots != "", witnesses: f.witnesses}
 	bar := e.progress("verifying")
 	v := ledger.BundleVerifier{
 		Files: files, Keys: keys, Judge: new(judge).again, Rules: policy.Version, Workers: runtime.GOMAXPROCS(0),
-		Progress: func(done, total int64) { bar.set(int(done), int(total)) },
+		Progress: func(done, total int64) { bar.set(int(done), int(total)) }, Kept: kept, Dated: others.dated,
 	}
 	m, rep, err := v.Verify(ctx)
 	bar.done()
@@ -235,7 +249,10 @@ func (e *env) verifyBundle(ctx context.Context, path string, files fs.FS, keys [
 	if err == nil {
 		pages, err = sameSources(files)
 	}
-	rep.Notes = append(rep.Notes, pages...)
+	if dated != nil && rep.Dated == 0 {
+		others.notes = append(others.notes, "nobody whose word was asked for has seen a checkpoint of it")
+	}
+	rep.Notes = append(append(rep.Notes, others.notes...), pages...)
 	if err == nil {
 		fmt.Fprintf(e.stdout, "%s: runs %d to %d of %s, for %s\n", path, m.First, m.Last, m.Origin, residency.Plural(len(m.Endpoints), "endpoint"))
 	}

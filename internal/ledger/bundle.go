@@ -20,7 +20,8 @@ import (
 //	log/checkpoint     the signed note over the whole log
 //	log/checkpoint.tsr its time stamp (RFC 3161), where there is one
 //	log/tile/...       tiles of the log (C2SP tlog-tiles) that prove its leaves
-//	checkpoints/SIZE   older signed notes, of the time of its runs
+//	checkpoints/SIZE   older signed notes, of the time of its runs, each with its
+//	                   time stamp as SIZE.tsr, where there is one
 //	leaves/INDEX       leaves of the log, byte by byte
 //	rounds/RUN.json    rounds of a run, each with the path to the run's root
 //	bodies/SHA256      sights, judgements, locations, packets, claims, records

@@ -303,14 +303,17 @@ func (c *collected) prove(ctx context.Context, cp residency.Checkpoint) error {
 		if _, err := tlog.TreeHash(old.Size, reader); err != nil {
 			return tampered(-1, "the tree of the checkpoint", err, "the log of %d leaves", old.Size)
 		}
-		c.files["checkpoints/"+strconv.FormatInt(old.Size, 10)] = old.Note
+		name := "checkpoints/" + strconv.FormatInt(old.Size, 10)
+		if c.files[name] = old.Note; old.Stamp != nil {
+			c.files[name+stampEnd] = old.Stamp
+		}
 	}
 	for t, data := range tiles.asked {
 		c.files["log/"+tilePath(t)] = data
 	}
 	c.files["log/checkpoint"] = cp.Note
 	if cp.Stamp != nil {
-		c.files["log/checkpoint.tsr"] = cp.Stamp
+		c.files["log/checkpoint"+stampEnd] = cp.Stamp
 	}
 	key, err := c.key(cp)
 	if err != nil {

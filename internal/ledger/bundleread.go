@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -32,6 +33,11 @@ type BundleVerifier struct {
 	Rules    int
 	Workers  int
 	Progress func(done, total int64)
+
+	// Dated is as that of Verifier. Kept are checkpoints that were kept elsewhere:
+	// the bundle's log must have grown out of each, where the bundle can show it.
+	Dated func(cp residency.Checkpoint) ([]time.Time, error)
+	Kept  []residency.Checkpoint
 }
 
 // Verify verifies the bundle: every file against the manifest, every leaf
@@ -237,6 +243,9 @@ func (b *opened) signed() error {
 	}
 	b.cp, b.rep.Size, b.rep.Root = cp, cp.Size, cp.Root
 	cp.Note = note
+	if cp.Stamp, err = b.stamp("log/checkpoint"); err != nil {
+		return err
+	}
 	tiles, err := fs.Sub(b.v.Files, "log")
 	if err != nil {
 		return err
@@ -249,7 +258,15 @@ func (b *opened) signed() error {
 	if err != nil {
 		return err
 	}
-	return b.signatures(append(cps, keptCheckpoint{Checkpoint: cp, from: "the bundle"}))
+	cps = append(cps, keptCheckpoint{Checkpoint: cp, from: "the bundle"})
+	kept, err := b.kept(reader)
+	if err != nil {
+		return err
+	}
+	if err := b.signatures(bySize(append(cps, kept...))); err != nil {
+		return err
+	}
+	return b.dates(cps)
 }
 
 // inTree holds every leaf to the tree.
@@ -280,6 +297,9 @@ func (b *opened) older(reader tlog.HashReader) ([]keptCheckpoint, error) {
 		if !strings.HasPrefix(name, "checkpoints/") {
 			continue
 		}
+		if of, isStamp := strings.CutSuffix(name, stampEnd); isStamp && b.files[of].Name != "" {
+			continue
+		}
 		note, err := readFile(b.v.Files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
@@ -290,6 +310,9 @@ func (b *opened) older(reader tlog.HashReader) ([]keptCheckpoint, error) {
 			return nil, tampered(-1, "an older checkpoint of "+b.manifest.Origin, errOr(err, origin), "%s", name)
 		}
 		cp.Note = note
+		if cp.Stamp, err = b.stamp(name); err != nil {
+			return nil, err
+		}
 		if b.known.gap(cp) == nil {
 			root, err := tlog.TreeHash(cp.Size, reader)
 			if err != nil || residency.Hash(root) != cp.Root {
@@ -298,8 +321,7 @@ func (b *opened) older(reader tlog.HashReader) ([]keptCheckpoint, error) {
 		}
 		list = append(list, keptCheckpoint{Checkpoint: cp, from: "the bundle"})
 	}
-	slices.SortFunc(list, func(a, b keptCheckpoint) int { return int(a.Size - b.Size) })
-	return list, nil
+	return bySize(list), nil
 }
 
 // signatures holds the checkpoints to the keys that the log names.

@@ -165,7 +165,7 @@ func (t TreeState) String() string { return fmt.Sprintf("%d leaves under %s", t.
 // compares it with the stored hashes and with every checkpoint: so each
 // checkpoint is also shown to be consistent with all others.
 func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) (*acts, error) {
-	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size, dated: datedOnly(cps)}
+	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size, dated: v.outsiders(ctx, cps, rep.Size)}
 	for from := int64(0); from < rep.Size; from += portion {
 		list, err := v.readPortion(ctx, from, min(from+portion, rep.Size))
 		if err != nil {

@@ -365,6 +365,12 @@ func TestStamp(t *testing.T) {
 			if _, err := VerifyStamp(got.Stamp, []byte("noté"), tt.roots); err == nil {
 				t.Error("VerifyStamp takes other data")
 			}
+			if at, by, err := Stamped(got.Stamp, cp.Note); err != nil || by != "CN=stamps" || at.Sub(tt.a.at).Abs() > 2*time.Second {
+				t.Errorf("Stamped = %v, %q, %v", at, by, err)
+			}
+			if _, _, err := Stamped(got.Stamp, []byte("noté")); err == nil {
+				t.Error("Stamped takes other data")
+			}
 		})
 	}
 }
@@ -383,6 +389,9 @@ func FuzzVerifyStamp(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if _, err := VerifyStamp(data, []byte("other data"), a.roots()); err == nil {
 			t.Error("a response is believed that is not over the data")
+		}
+		if _, _, err := Stamped(data, []byte("other data")); err == nil {
+			t.Error("a response is read that is not over the data")
 		}
 	})
 }

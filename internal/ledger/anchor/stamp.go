@@ -84,30 +84,51 @@ func VerifyStamp(response, data []byte, roots *x509.CertPool) (time.Time, error)
 	return ts.Time, nil
 }
 
-func verifyStamp(response, data []byte, roots *x509.CertPool) (*timestamp.Timestamp, error) {
+// Stamped returns when a time stamp says that the data existed, and the name of
+// the certificate that signed it, without asking whether that is to be believed:
+// anybody can make such a certificate. A stamp over something else is an error.
+func Stamped(response, data []byte) (at time.Time, by string, err error) {
+	ts, p7, err := parseStamp(response, data)
+	if err != nil {
+		return time.Time{}, "", fmt.Errorf("read time stamp: %w", err)
+	}
+	return ts.Time, p7.GetOnlySigner().Subject.String(), nil
+}
+
+// parseStamp reads a response that is over the data and signed by the one
+// certificate in it that is for time stamps and nothing else.
+func parseStamp(response, data []byte) (*timestamp.Timestamp, *pkcs7.PKCS7, error) {
 	ts, err := timestamp.ParseResponse(response) // verifies the signature, and nothing else
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if want := sha256.Sum256(data); ts.HashAlgorithm != crypto.SHA256 || !bytes.Equal(ts.HashedMessage, want[:]) {
-		return nil, errors.New("the stamp is over something else")
+		return nil, nil, errors.New("the stamp is over something else")
 	}
 	p7, err := pkcs7.Parse(ts.RawToken)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	signer := p7.GetOnlySigner()
 	if signer == nil {
-		return nil, errors.New("the stamp does not have exactly one signer, with its certificate")
+		return nil, nil, errors.New("the stamp does not have exactly one signer, with its certificate")
 	}
 	if !onlyForStamps(signer) {
-		return nil, errors.New("the signer's certificate is not one for time stamps and nothing else")
+		return nil, nil, errors.New("the signer's certificate is not one for time stamps and nothing else")
+	}
+	return ts, p7, nil
+}
+
+func verifyStamp(response, data []byte, roots *x509.CertPool) (*timestamp.Timestamp, error) {
+	ts, p7, err := parseStamp(response, data)
+	if err != nil {
+		return nil, err
 	}
 	others := x509.NewCertPool()
 	for _, c := range p7.Certificates {
 		others.AddCert(c)
 	}
-	_, err = signer.Verify(x509.VerifyOptions{Roots: roots, Intermediates: others, CurrentTime: ts.Time,
+	_, err = p7.GetOnlySigner().Verify(x509.VerifyOptions{Roots: roots, Intermediates: others, CurrentTime: ts.Time,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}})
 	if err != nil {
 		return nil, err
