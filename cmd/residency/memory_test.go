@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"testing"
 )
 
@@ -28,5 +29,33 @@ func TestPerson(t *testing.T) {
 		if got, err := e.person(c.flag); got != c.want || (err == nil) == (c.want == "") {
 			t.Errorf("%s: person(%q) = %q, %v, want %q", c.what, c.flag, got, err, c.want)
 		}
+	}
+}
+
+// TestRecordOnceNamesWho: what the evidence log keeps of a configuration says
+// who ran the program with it, also under cron and in a container; where nobody
+// knows, it is kept all the same.
+func TestRecordOnceNamesWho(t *testing.T) {
+	t.Parallel()
+	w := watchedStore(t, 1, 0)
+	e := testEnv(io.Discard, io.Discard)
+	e.getenv = func(string) string { return "" }
+	for i, who := range []string{"residency", "", "root"} {
+		e.user = func() string { return who }
+		for range 2 { // the same value, once
+			if err := e.recordOnce(t.Context(), w.store, "config", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var got []string
+	for r, err := range w.store.Records(t.Context(), "config") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.By)
+	}
+	if want := []string{"residency", "", "root"}; !slices.Equal(got, want) {
+		t.Errorf("recorded by %q, want %q", got, want)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,7 +137,11 @@ func (e *env) recordOnce(ctx context.Context, s *store.Store, kind string, v any
 	if hash == last || last == (residency.Hash{}) && string(body) == "null" {
 		return nil
 	}
-	if err := s.Record(ctx, residency.Record{Kind: kind, At: e.now(), By: cmp.Or(e.getenv("SUDO_USER"), e.getenv("USER")), Body: body}); err != nil {
+	who, err := e.person("")
+	if err != nil {
+		who = "" // a check is not kept from looking because the machine does not say who runs it
+	}
+	if err := s.Record(ctx, residency.Record{Kind: kind, At: e.now(), By: who, Body: body}); err != nil {
 		return fmt.Errorf("record %s: %w", kind, err)
 	}
 	return s.SetMemo(ctx, memo, hash)
