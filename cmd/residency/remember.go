@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"residency/internal/config"
 	"residency/internal/finding"
 	"residency/internal/policy"
 	"residency/internal/residency"
@@ -75,7 +76,32 @@ type (
 // told by, whenever it is another than what it kept last: configuration,
 // waivers and corrections, each by itself.
 func (e *env) recordConfig(ctx context.Context, h *house, s *store.Store) error {
-	cfg := h.cfg
+	return errors.Join(
+		e.recordFiles(ctx, s, h.cfg),
+		e.recordOnce(ctx, s, "waivers", h.cfg.Waivers),
+		e.recordOnce(ctx, s, "corrections", h.cfg.Geo.Corrections),
+	)
+}
+
+// recordFiles records the configuration. It follows from the bytes of its files
+// and from the program, so where both are those of the last time it is not even
+// put together: a large one takes longer than looking at a thousand names.
+func (e *env) recordFiles(ctx context.Context, s *store.Store, cfg *config.Config) error {
+	const memo = "recorded/config/from"
+	from, last := cfg.SHA256+" "+version+" "+buildCommit(), ""
+	if _, err := s.Memo(ctx, memo, &last); err != nil {
+		return fmt.Errorf("record config: %w", err)
+	}
+	if from == last {
+		return nil
+	}
+	if err := e.recordOnce(ctx, s, "config", configRecordOf(cfg)); err != nil {
+		return err
+	}
+	return s.SetMemo(ctx, memo, from)
+}
+
+func configRecordOf(cfg *config.Config) configRecord {
 	c := configRecord{
 		Schema: "residency/config/v1", SHA256: cfg.SHA256, Window: cfg.Schedule.Window.String(),
 		Confirm: policy.DefaultConfirmations(), Claims: cfg.Claims, Endpoints: cfg.Endpoints(),
@@ -96,11 +122,7 @@ func (e *env) recordConfig(ctx context.Context, h *house, s *store.Store) error 
 	for _, ch := range cfg.Alert.Channels {
 		c.Channels = append(c.Channels, channelRecord{ch.Name, ch.Type})
 	}
-	return errors.Join(
-		e.recordOnce(ctx, s, "config", c),
-		e.recordOnce(ctx, s, "waivers", cfg.Waivers),
-		e.recordOnce(ctx, s, "corrections", cfg.Geo.Corrections),
-	)
+	return c
 }
 
 // sharedStore says that the store was last used with another configuration
