@@ -34,13 +34,13 @@ type earlier struct {
 	locations   map[netip.Addr]residency.Location
 }
 
-// judge locates, judges and remembers a batch.
+// judge locates, judges and remembers a batch. What is worked out for one
+// endpoint alone is done for several at a time; all that adds up is done in
+// their order.
 func (p *pass) judge(ctx context.Context, b *batch) {
 	ctx = context.WithoutCancel(ctx) // what was seen is judged and remembered whatever ended the run
-	list := make([]*judging, 0, len(b.places))
-	for _, i := range b.places {
-		list = append(list, p.round(&p.e.Endpoints[i], b))
-	}
+	list := p.gather(b)
+	p.each(len(list), func(_ *residency.Keeper, i int) { p.round(list[i], b.where) })
 	known := p.recall(ctx, list)
 	p.save(ctx) // the batch before, while this one is judged
 	var out residency.Batch
@@ -51,8 +51,15 @@ func (p *pass) judge(ctx context.Context, b *batch) {
 		if known {
 			known = p.recallBodies(ctx, some)
 		}
-		for _, j := range some {
+		p.each(len(some), func(k *residency.Keeper, i int) {
+			j := some[i]
 			p.cells(j, b, known)
+			policy.Waive(j.round.Cells, p.e.Waivers, j.round.Locations, j.rec.Findings, p.run.At)
+			if p.keeps(j, known) {
+				k.Judged(&j.kept, j.where, &j.round)
+			}
+		})
+		for _, j := range some {
 			p.finish(j, known, &out)
 		}
 		p.bodies.bound()
@@ -63,27 +70,40 @@ func (p *pass) judge(ctx context.Context, b *batch) {
 	}
 }
 
-// round gathers and locates what was seen of one endpoint.
-func (p *pass) round(e *residency.Endpoint, b *batch) *judging {
-	looks := inOrder(b.looks[nameOf(e)])
-	delete(b.looks, nameOf(e))
-	r := residency.Round{
-		Endpoint: *e, At: p.run.At, Observations: looks, Locations: b.where.all(*e, looks, p.run.Started),
-		Types: residency.Needed(e.Types(p.e.types())), Degraded: p.degraded, Surveys: p.run.Surveys,
+// gather begins the round of every endpoint of a batch with what was seen of it.
+func (p *pass) gather(b *batch) []*judging {
+	list := make([]*judging, len(b.places))
+	for n, i := range b.places {
+		e := &p.e.Endpoints[i]
+		looks := b.looks[nameOf(e)]
+		delete(b.looks, nameOf(e))
+		j := &judging{looked: e.Address.IsValid()}
+		j.round.Endpoint, j.round.Observations = *e, looks
+		for i := range looks {
+			p.run.Looks[looks[i].Failure]++
+			if cutOff(&looks[i]) {
+				p.cut = true
+			} else {
+				j.looked = true
+			}
+		}
+		list[n] = j
 	}
-	for _, c := range p.scope.of(e) {
+	return list
+}
+
+// round locates what was seen of one endpoint.
+func (p *pass) round(j *judging, where *places) {
+	r := &j.round
+	r.At, r.Degraded, r.Surveys = p.run.At, p.degraded, p.run.Surveys
+	r.Types = residency.Needed(r.Endpoint.Types(p.e.types()))
+	r.Observations = inOrder(r.Observations)
+	r.Locations = where.all(r.Endpoint, r.Observations, p.run.Started)
+	covered := p.scope.of(&r.Endpoint)
+	r.Markets = make([]residency.Market, 0, len(covered))
+	for _, c := range covered {
 		r.Markets = append(r.Markets, *c.market)
 	}
-	j := &judging{round: r, looked: e.Address.IsValid()}
-	for i := range looks {
-		p.run.Looks[looks[i].Failure]++
-		if cutOff(&looks[i]) {
-			p.cut = true
-		} else {
-			j.looked = true
-		}
-	}
-	return j
 }
 
 // cells judges every cell of a round.
@@ -191,13 +211,16 @@ func (j *judging) locationOf(addr netip.Addr) (residency.Location, bool) {
 	return residency.Location{}, false
 }
 
+// keeps reports whether a round is remembered: not when nothing new is known of
+// it, or it was judged without what came before.
+func (p *pass) keeps(j *judging, known bool) bool { return known && j.looked && !p.unsaved }
+
 // finish takes a judged round into standings, findings and what is to be saved.
 func (p *pass) finish(j *judging, known bool, out *residency.Batch) {
 	r := &j.round
-	policy.Waive(r.Cells, p.e.Waivers, r.Locations, j.rec.Findings, p.run.At)
 	p.tally(&r.Endpoint, r.Cells, r.Locations, p.run.At)
-	if !known || !j.looked || p.unsaved {
-		return // nothing new is known of it, or it was judged without what came before
+	if !p.keeps(j, known) {
+		return
 	}
 	if p.e.Track != nil {
 		head := p.run
@@ -207,7 +230,6 @@ func (p *pass) finish(j *judging, known bool, out *residency.Batch) {
 		out.Findings = append(out.Findings, findings...)
 		out.Alerts = append(out.Alerts, alerts...)
 	}
-	p.keeper.Judged(&j.kept, j.where, r)
 	out.Rounds = append(out.Rounds, j.kept)
 }
 

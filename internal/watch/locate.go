@@ -11,12 +11,14 @@ import (
 	"residency/internal/residency"
 )
 
-// Locator says where an address can be, by data as it is, at a given time.
+// Locator says where an address can be, by data as it is, at a given time. It
+// is called by several goroutines at a time.
 type Locator interface {
 	Locate(addr netip.Addr, at time.Time) residency.Location
 }
 
-// Hinter reads places out of host names.
+// Hinter reads places out of host names. It is called by several goroutines at
+// a time.
 type Hinter interface {
 	// Assert appends what the names hint at to into and returns it: assertions
 	// of class residency.ClassHint and no other. Names can be anything.

@@ -457,12 +457,13 @@ func TestReassessWhenAClaimComesDue(t *testing.T) {
 	}
 }
 
-// TestBatchesChangeNothing: however a run is parted, it says the same.
+// TestBatchesChangeNothing: however a run is parted, and however many judge a part
+// of it side by side, it says the same.
 func TestBatchesChangeNothing(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	s.Endpoints = nil
-	for i := range 23 {
+	for i := range 230 {
 		s.Endpoints = append(s.Endpoints, residency.Endpoint{Vendor: "v", Service: "s", Host: fmt.Sprintf("h%d.example", i)})
 	}
 	see := func(q residency.Question) residency.Observation {
@@ -482,18 +483,18 @@ func TestBatchesChangeNothing(t *testing.T) {
 	}
 	s.Slim = true
 	var want []string
-	for i, size := range []int{1, 2, 7, 23, 1000} {
+	for i, size := range []int{5, 7, 2 * stretch, 230, 1000} {
 		s.Batch = size
 		run := s.at(t, float64(i), see)
 		got := judgements()
 		if i > 1 && !slices.Equal(got, want) { // the second run confirms
 			t.Errorf("in batches of %d another result", size)
 		}
-		if want = got; len(run.Rounds) != 11 || run.Claims[0].Counts.Inside != 12 {
+		if want = got; len(run.Rounds) != 111 || run.Claims[0].Counts.Inside != 119 {
 			t.Errorf("in batches of %d: %d rounds, %+v", size, len(run.Rounds), run.Claims[0].Counts)
 		}
-		if run.Looks[""] != 23*4 {
-			t.Errorf("%d looks with an answer, want %d", run.Looks[""], 23*4)
+		if run.Looks[""] != 230*4 {
+			t.Errorf("%d looks with an answer, want %d", run.Looks[""], 230*4)
 		}
 	}
 }

@@ -31,9 +31,9 @@ type pass struct {
 	unread  bool      // something could not be recalled
 	unsaved bool      // something could not be remembered
 	states  map[string]residency.ClaimState
-	ready   residency.Batch // judged and not saved
-	saving  <-chan error    // of the batch that is being saved; nil: none is
-	keeper  residency.Keeper
+	ready   residency.Batch    // judged and not saved
+	saving  <-chan error       // of the batch that is being saved; nil: none is
+	keepers []residency.Keeper // of those that judge side by side
 	bodies  locations
 
 	draws   drawing
@@ -43,7 +43,7 @@ type pass struct {
 
 // begin opens a run.
 func (e *Engine) begin(ctx context.Context, at time.Time, reassessed bool) *pass {
-	p := &pass{e: e, scope: newScope(e), run: e.Header}
+	p := &pass{e: e, scope: newScope(e), run: e.Header, keepers: workers()}
 	p.run.Started = e.Now()
 	p.run.At, p.run.Simulated, p.run.Reassessed = p.run.Started, false, reassessed
 	if !at.IsZero() {

@@ -28,23 +28,29 @@ func (p *pass) recall(ctx context.Context, list []*judging) bool {
 		p.fail(&p.unread, "what earlier runs showed is not known of everything", err)
 		return false
 	}
-	for i, j := range list {
-		j.rec = all[keys[i]]
-		j.kept, j.where = p.keeper.See(&j.round)
-		sight := residency.HashOf(j.kept.Sight)
-		for _, s := range j.rec.Spans {
-			switch {
-			case s.Runs == 0: // older than the window
-			case s.Sight == sight && j.looked:
-				j.same += s.Runs
-			default:
-				j.note(s)
-			}
-		}
-		slices.SortStableFunc(j.past, func(a, b earlier) int { return a.last.Compare(b.last) })
-		j.hold(sight)
-	}
+	p.each(len(list), func(k *residency.Keeper, i int) {
+		list[i].rec = all[keys[i]]
+		list[i].compare(k)
+	})
 	return true
+}
+
+// compare parts the spans of the window: what showed the same as this round, and
+// what showed something else.
+func (j *judging) compare(k *residency.Keeper) {
+	j.kept, j.where = k.See(&j.round)
+	sight := residency.HashOf(j.kept.Sight)
+	for _, s := range j.rec.Spans {
+		switch {
+		case s.Runs == 0: // older than the window
+		case s.Sight == sight && j.looked:
+			j.same += s.Runs
+		default:
+			j.note(s)
+		}
+	}
+	slices.SortStableFunc(j.past, func(a, b earlier) int { return a.last.Compare(b.last) })
+	j.hold(sight)
 }
 
 // note takes in a span of the window. What was seen again after something else

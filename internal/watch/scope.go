@@ -25,7 +25,8 @@ type covered struct {
 func newScope(e *Engine) *scope { return &scope{engine: e, services: map[service][]covered{}} }
 
 // of returns the markets that claims cover the endpoint for, in the order of
-// the configuration.
+// the configuration. Once a pass has begun all is known, and several goroutines
+// may ask.
 func (s *scope) of(e *residency.Endpoint) []covered {
 	key := service{e.Vendor, e.Service}
 	list, known := s.services[key]
