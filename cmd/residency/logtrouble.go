@@ -46,10 +46,11 @@ func (e *env) troubles(ctx context.Context, cfg *config.Config, s *store.Store) 
 // Whoever wrote to the store could have emptied its outbox too, so this goes to
 // the channels directly.
 func logFails(cfg *config.Config, at time.Time, err error) residency.Alert {
+	why := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "sign evidence log: "), "evidence does not match: ")
 	return residency.Alert{
 		ID: at.UTC().Format("20060102T150405Z") + "-log", At: at, Kind: residency.AlertOperations, Event: residency.EventMonitor, Severity: residency.SeverityCritical,
 		Group: residency.GroupOperations + "log", Config: cfg.Path,
-		Text: "the evidence log is not what was signed, and nothing is signed any more: " + err.Error() +
+		Text: "the evidence log is not what was signed, and nothing is signed any more: " + why +
 			"\nSomebody changed the store, or put another in its place. Checks go on. \"residency verify\" says more.",
 	}
 }

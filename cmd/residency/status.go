@@ -35,7 +35,7 @@ of now.
 The exit code is 3 when nothing was checked yet, when the store cannot be read,
 and when two more checks were due by [schedule] since the last complete one began
 (without a schedule: when that is older than twice the time between the last two):
-what it found then says nothing of now.
+what it found then says nothing of now. A store that nobody can write to is said.
 
 Only results that are not plainly inside are listed, but with --format junit also
 those that are, so that what was tested and passed shows; the claims count all. Of
@@ -67,6 +67,7 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 	if !cfg.Store.On {
 		return exitError{exitUnknown, errNoStore}
 	}
+	lost := unwritable(cfg.Store.Path)
 	s, err := e.readStore(ctx, cfg)
 	if err != nil {
 		return exitError{exitUnknown, err}
@@ -84,6 +85,9 @@ func runStatus(ctx context.Context, e *env, f statusFlags) error {
 		if err := addInside(ctx, s, &run, configured(cfg, f.claims), most); err != nil {
 			return exitError{exitUnknown, err}
 		}
+	}
+	if lost != "" {
+		run.Notices = append([]string{"nothing can be remembered: " + lost + ". What checks found since then is not in this"}, run.Notices...)
 	}
 	if f.noWaive {
 		withoutWaivers(&run)

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"syscall"
 
 	"residency/internal/store"
 )
@@ -38,14 +41,15 @@ func (d *daemon) openMemory(ctx context.Context) error {
 	return err
 }
 
-// writableStore opens the store and writes to it. A file that may only be read
-// can be opened, and would stay so for as long as it is open.
+// writableStore opens the store and writes to it: a file that may only be read
+// can be opened, and would stay so for as long as it is open. That another
+// process is writing just now is no such reason.
 func (d *daemon) writableStore(ctx context.Context) (*store.Store, error) {
 	s, err := d.e.openStore(ctx, d.cfg, "residency watch")
 	if err != nil || s == nil {
 		return nil, err
 	}
-	if err := s.SetMemo(ctx, memoWatched, d.e.now()); err != nil {
+	if err := s.SetMemo(ctx, memoWatched, d.e.now()); err != nil && passing(err) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -79,4 +83,24 @@ func (d *daemon) follow(old *daemon) {
 	if d.strict = old.cfg.Store.Path != d.cfg.Store.Path || !old.cfg.Store.On; !d.strict {
 		d.failing = old.failing
 	}
+}
+
+// unwritable says that nobody can write to a file, where that is plain; "" where
+// it is not. That its reader may not is no sign: whoever asks for the status
+// need not be who watches. It is asked before the file is opened as a database,
+// whose locks would go with the closing.
+func unwritable(path string) string {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_ = f.Close() // nothing was written
+		return ""
+	}
+	info, statErr := os.Stat(path)
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return "its file system may only be read"
+	case errors.Is(err, fs.ErrPermission) && statErr == nil && info.Mode().Perm()&0o222 == 0:
+		return "the file may only be read"
+	}
+	return ""
 }
