@@ -169,13 +169,8 @@ func (r *reader) command(line string) string {
 			r.t.Errorf(".ci/run does not run %q: %v", line, err)
 		}
 		return ""
-	case strings.HasPrefix(line, "CGO_ENABLED=0 go build -o residency "):
-		cmd := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(r.dir, "residency"), words[5])
-		cmd.Dir, cmd.Env = r.root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			r.t.Errorf("$ %s: %v\n%s", line, err, out)
-		}
-		return ""
+	case strings.HasPrefix(line, readmeBuild):
+		return "" // TestREADMEBuild runs it, beside the other tests
 	}
 	args := arguments(r.t, words)
 	var out, errs bytes.Buffer
@@ -188,6 +183,28 @@ func (r *reader) command(line string) string {
 		r.t.Errorf("$ %s: exit code %d\n%s", line, code, &errs)
 	}
 	return out.String()
+}
+
+// readmeBuild is how the README builds the program: without its argument.
+const readmeBuild = "CGO_ENABLED=0 go build -o residency "
+
+// TestREADMEBuild builds the program as the README does.
+func TestREADMEBuild(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n$ "+readmeBuild)
+	what, _, _ := strings.Cut(rest, "\n")
+	if !ok {
+		t.Fatalf("README.md does not say how to build: %s", readmeBuild)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(t.TempDir(), "residency"), what)
+	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("$ %s%s: %v\n%s", readmeBuild, what, err, out)
+	}
 }
 
 func (r *reader) env(out, errs *bytes.Buffer) *env {
