@@ -3,13 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -174,16 +170,11 @@ func documentSum(document string) (string, error) {
 	if strings.HasPrefix(document, "https://") || strings.HasPrefix(document, "http://") {
 		return "", nil
 	}
-	f, err := os.Open(document)
+	sum, err := hashFile(document)
 	if err != nil {
 		return "", failed(err)
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", failed(err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return sum, nil
 }
 
 func newAlertSettle(e *env, path *string) *cobra.Command {

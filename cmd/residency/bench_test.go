@@ -59,7 +59,7 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkLocate is the embedded evidence on addresses all over the space.
 func BenchmarkLocate(b *testing.B) {
-	ev, err := openEvidence(b.Context(), config.Geo{Embedded: true})
+	ev, err := openPicked(b.Context(), config.Geo{Embedded: true}, picked{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -118,9 +118,7 @@ func (p *packing) choose(ctx context.Context, f bundleFlags) error {
 		if !ok {
 			return fmt.Errorf("no run of this time judged a claim %q", f.claim)
 		}
-		p.endpoints = slices.DeleteFunc(all, func(e residency.Endpoint) bool {
-			return e.Vendor != terms.Vendor || !slices.Contains(terms.Services, e.Service)
-		})
+		p.endpoints = slices.DeleteFunc(all, func(e residency.Endpoint) bool { return !isAbout(terms, e) })
 	default:
 		p.endpoints = all
 	}

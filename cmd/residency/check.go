@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +29,6 @@ type checkFlags struct {
 	zone                   *time.Location // by which times are told to people; nil: as they are
 	news                   bool           // with quiet: runs are remembered, so that it is known what changed
 }
-
-var checkFormats = []string{"table", "json", "ndjson", "csv", "nagios", "junit"}
 
 func newCheck(e *env) *cobra.Command {
 	var f checkFlags
@@ -82,7 +79,7 @@ something of it was lost.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
-	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
+	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(report.Formats(), ", "))
 	fl.StringVar(&f.at, "at", "", "judge what is answered now as of this time (2014-11-02 or RFC 3339); tells no channel")
 	fl.StringVar(&f.data, "data", "", dataUsage)
 	f.rtt.add(cmd)
@@ -97,7 +94,7 @@ something of it was lost.`,
 	fl.StringSliceVar(&f.market, "market", nil, "with HOST: markets to look as, such as IN,SG")
 	fl.StringSliceVar(&f.regions, "regions", nil, "with HOST: where data may go, such as US,SG or aws:us-west-2")
 	fl.StringSliceVar(&f.never, "never", nil, "with HOST: countries where data may never go")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checkFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
 	return cmd
 }
@@ -112,8 +109,8 @@ func completeCountries(*cobra.Command, []string, string) ([]string, cobra.ShellC
 }
 
 func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named bool) error {
-	if !slices.Contains(checkFormats, f.format) {
-		return misused("unknown format %q: want one of %s", f.format, strings.Join(checkFormats, ", "))
+	if !slices.Contains(report.Formats(), f.format) {
+		return misused("unknown format %q: want one of %s", f.format, strings.Join(report.Formats(), ", "))
 	}
 	if f.timeout <= 0 {
 		return misused("--timeout must be longer than nothing")
@@ -225,20 +222,13 @@ func parseAt(s string, loc *time.Location) (time.Time, error) {
 
 // print writes the run in the format asked for.
 func (e *env) print(run residency.Run, f checkFlags) error {
-	write := map[string]func(io.Writer, residency.Run) error{
-		"json": report.JSON, "ndjson": report.NDJSON, "csv": report.CSV,
-		"nagios": report.Nagios, "junit": report.JUnit,
-	}[f.format]
 	if people := f.format != "json" && f.format != "ndjson" && f.format != "csv"; people && f.zone != nil {
 		run.At = run.At.In(f.zone)
 	}
-	if write == nil {
-		return report.Table(e.stdout, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet, News: f.news})
-	}
-	if f.quiet {
+	if f.quiet && f.format != "table" { // the table says what it leaves out
 		run = f.shown(run)
 	}
-	return write(e.stdout, run)
+	return report.Write(e.stdout, f.format, run, report.Options{Color: e.colour(), Width: e.width, All: f.all, Quiet: f.quiet, News: f.news})
 }
 
 // shown returns the run with only the cells that a quiet output shows.

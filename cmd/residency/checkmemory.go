@@ -90,9 +90,9 @@ func (m *checkMemory) after(ctx context.Context, until time.Time, run residency.
 // because the memory cannot be used, it is that which is told: what is found by
 // one run alone would be told by every run.
 func (m *checkMemory) tell(ctx context.Context, run residency.Run) error {
-	var errs []error
+	var err error
 	if run.PartialBy == watch.PartialByMemory {
-		errs = append(errs, m.e.tellDirectly(ctx, m.house.cfg, memoryFails(run)))
+		err = m.e.tellDirectly(ctx, m.house.cfg, memoryFails(run))
 	} else if m.store == nil {
 		return m.e.notify(ctx, m.house.cfg, run)
 	}
@@ -101,7 +101,7 @@ func (m *checkMemory) tell(ctx context.Context, run residency.Run) error {
 			say(m.e, err.Error())
 		}
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // close closes the store.

@@ -200,6 +200,17 @@ func claimOf(run residency.Run, id string) residency.Claim {
 	return residency.Claim{ID: id}
 }
 
+// judges reports whether a run judged the claim with the given id.
+func judges(run *residency.Run, id string) bool {
+	return slices.ContainsFunc(run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id })
+}
+
+// isAbout reports whether a claim is about an endpoint, for users of some
+// market.
+func isAbout(c residency.Claim, ep residency.Endpoint) bool {
+	return c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service)
+}
+
 // claimIDs lists the claims and policies of a configuration.
 func claimIDs(cfg *config.Config) []string {
 	var ids []string

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"residency/internal/config"
@@ -87,7 +86,7 @@ func (g *gatherer) runs(ctx context.Context) error {
 		return fmt.Errorf("read %s: nothing was checked from %s to %s", g.s.Path(), g.d.From.Format(time.DateOnly), g.d.To.Format(time.DateOnly))
 	}
 	for _, id := range g.claims {
-		if !slices.ContainsFunc(g.d.Run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id }) {
+		if !g.about(id) {
 			return fmt.Errorf("the last check of the period judged no claim %q", id)
 		}
 	}
@@ -97,6 +96,9 @@ func (g *gatherer) runs(ctx context.Context) error {
 	g.d.Run.At = g.d.Run.At.In(g.d.Zone)
 	return g.current(ctx)
 }
+
+// about reports whether the report is about a claim.
+func (g *gatherer) about(claim string) bool { return judges(&g.d.Run, claim) }
 
 // current brings a report that reaches to now up to now: a claim may have come
 // due since the last check, and that check may be too old to say anything.
@@ -127,7 +129,7 @@ func (g *gatherer) known(ctx context.Context) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(f residency.Finding) bool {
-		return !slices.ContainsFunc(g.d.Run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == f.Claim })
+		return !g.about(f.Claim)
 	})
 	p := finding.Measure(all)
 	g.d.Tried = report.Tried{Findings: p.Findings, Open: p.Open, Disputed: p.Disputed, Settled: p.Settled, Upheld: p.Upheld, Decided: p.Decided, Causes: p.Causes}
@@ -183,7 +185,7 @@ func (g *gatherer) rounds(ctx context.Context) error {
 	}
 	chronicle := report.NewChronicle(claims, g.d.From, g.d.To, g.d.Zone, max(g.d.Run.Window, 24*time.Hour))
 	for _, ep := range endpoints {
-		if !slices.ContainsFunc(claims, func(c residency.Claim) bool { return c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service) }) {
+		if !slices.ContainsFunc(claims, func(c residency.Claim) bool { return isAbout(c, ep) }) {
 			continue
 		}
 		stays, spans, err := g.stays(ctx, ep)
@@ -228,7 +230,7 @@ func (g *gatherer) stays(ctx context.Context, ep residency.Endpoint) ([]report.S
 		r := rounds[i]
 		r.Endpoint = ep
 		r.Cells = slices.DeleteFunc(r.Cells, func(c residency.Cell) bool {
-			return !slices.ContainsFunc(g.d.Run.Claims, func(s residency.ClaimStanding) bool { return s.Claim.ID == c.Claim })
+			return !g.about(c.Claim)
 		})
 		for j := range r.Cells {
 			r.Cells[j].Endpoint = ep
@@ -277,9 +279,7 @@ func (g *gatherer) claimRecords(ctx context.Context) error {
 // registers reads waivers, corrections and what people did.
 func (g *gatherer) registers(ctx context.Context) error {
 	for _, w := range g.cfg.Waivers {
-		if slices.ContainsFunc(w.Claims, func(id string) bool {
-			return slices.ContainsFunc(g.d.Run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id })
-		}) {
+		if slices.ContainsFunc(w.Claims, g.about) {
 			g.d.Waivers = append(g.d.Waivers, w)
 		}
 	}
@@ -339,5 +339,5 @@ func hashFile(path string) (string, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
-	return strings.ToLower(hex.EncodeToString(h.Sum(nil))), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -84,7 +84,7 @@ type picked struct {
 
 // errNoPrevious is what "previous" means where no set was ever updated twice:
 // the embedded data in its place would make every comparison come out the same.
-var errNoPrevious = errors.New("there is no previous location data: no data set has been updated more than once\nhint: \"residency data status\" lists what there is")
+var errNoPrevious = errors.New("there is no previous location data: no data set has been updated more than once\nhint: \"residency data list\" lists what there is")
 
 // pick finds the files that the word or directory means.
 func (e *env) pick(ctx context.Context, cfg config.Geo, what string) (picked, error) {

@@ -137,11 +137,7 @@ func historyOf(ctx context.Context, s *store.Store, cfg *config.Config, ep resid
 	if err != nil {
 		return h, err
 	}
-	endpoints := make([]residency.Endpoint, len(spans))
-	for i := range endpoints {
-		endpoints[i] = ep
-	}
-	rounds, err := remembered(ctx, s, spans, endpoints)
+	rounds, err := remembered(ctx, s, spans, slices.Repeat([]residency.Endpoint{ep}, len(spans)))
 	if err != nil {
 		return h, err
 	}
@@ -154,12 +150,12 @@ func historyOf(ctx context.Context, s *store.Store, cfg *config.Config, ep resid
 		stay.Config, stay.Rules = run.ConfigSHA256, run.Rules
 		h.Stays = append(h.Stays, stay)
 	}
-	now := time.Time{}
+	var last time.Time
 	if n := len(h.Stays); n > 0 {
-		now = h.Stays[n-1].Last
+		last = h.Stays[n-1].Last
 	}
 	for _, c := range cfg.Claims {
-		if c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service) && !c.Due.IsZero() && !c.Due.After(now) &&
+		if isAbout(c, ep) && !c.Due.IsZero() && !c.Due.After(last) &&
 			!c.Due.Before(from) && (to.IsZero() || c.Due.Before(to)) {
 			h.Dues = append(h.Dues, report.DueDate{Claim: c.ID, At: c.Due})
 		}

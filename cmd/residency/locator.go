@@ -54,11 +54,6 @@ func (e *env) openEvidence(ctx context.Context, cfg config.Geo) (*evidence, erro
 	return ev, nil
 }
 
-// openEvidence opens the embedded data and every file the configuration names.
-func openEvidence(ctx context.Context, cfg config.Geo) (*evidence, error) {
-	return openPicked(ctx, cfg, picked{})
-}
-
 // openPicked opens the embedded data, the files picked in its place, and every
 // file the configuration names: a file of the user's is the only one of its
 // lineage. What cannot be opened is listed as missing and the others are used;

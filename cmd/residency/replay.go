@@ -164,7 +164,7 @@ func (r *replaying) result(cfg *config.Config) report.Replay {
 	if r.other != nil {
 		for key, ep := range r.other.endpoints {
 			covered := slices.ContainsFunc(r.other.claims, func(c residency.Claim) bool {
-				return r.wanted(c.ID) && c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service)
+				return r.wanted(c.ID) && isAbout(c, ep)
 			})
 			if covered && r.trails[key] == nil {
 				out.NotLooked++

@@ -14,7 +14,7 @@ func TestShippedConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ev, err := openEvidence(t.Context(), cfg.Geo)
+	ev, err := openPicked(t.Context(), cfg.Geo, picked{})
 	if err != nil {
 		t.Fatal(err)
 	}

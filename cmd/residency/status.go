@@ -47,18 +47,18 @@ others are left out; --all lists them, however long that takes.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVarP(&f.config, "config", "c", "config.toml", "configuration file")
-	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(checkFormats, ", "))
+	fl.StringVarP(&f.format, "format", "f", "table", "output: "+strings.Join(report.Formats(), ", "))
 	fl.StringSliceVar(&f.claims, "claim", nil, "only these claims, by id")
 	fl.BoolVar(&f.noWaive, "no-waivers", false, "count what a waiver covers too")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing when all is well")
 	fl.BoolVar(&f.all, "all", false, "print every result that is not inside, however many")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checkFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 func runStatus(ctx context.Context, e *env, f statusFlags) error {
-	if !slices.Contains(checkFormats, f.format) {
-		return misused("unknown format %q: want one of %s", f.format, strings.Join(checkFormats, ", "))
+	if !slices.Contains(report.Formats(), f.format) {
+		return misused("unknown format %q: want one of %s", f.format, strings.Join(report.Formats(), ", "))
 	}
 	cfg, err := e.loader().Load(f.config)
 	if err != nil {
@@ -161,7 +161,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	run, now := runs[0], e.now()
 	unjudged(&run, cfg.Claims)
 	for _, id := range ids {
-		if !slices.ContainsFunc(run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == id }) {
+		if !judges(&run, id) {
 			return run, fmt.Errorf("the latest check judged no claim %q", id)
 		}
 	}
@@ -192,7 +192,7 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 // claim that was added since is not known to hold.
 func unjudged(run *residency.Run, claims []residency.Claim) {
 	for _, c := range claims {
-		if !c.Live() || slices.ContainsFunc(run.Claims, func(s residency.ClaimStanding) bool { return s.Claim.ID == c.ID }) {
+		if !c.Live() || judges(run, c.ID) {
 			continue
 		}
 		run.Claims = append(slices.Clone(run.Claims), residency.ClaimStanding{Claim: c}) // nothing is known of it
@@ -237,7 +237,7 @@ func configured(cfg *config.Config, ids []string) map[string]int {
 	keys := map[string]int{}
 	for i, ep := range cfg.Endpoints() {
 		if len(ids) == 0 || slices.ContainsFunc(cfg.Claims, func(c residency.Claim) bool {
-			return slices.Contains(ids, c.ID) && c.Vendor == ep.Vendor && slices.Contains(c.Services, ep.Service)
+			return slices.Contains(ids, c.ID) && isAbout(c, ep)
 		}) {
 			keys[ep.Key()] = i
 		}
@@ -246,8 +246,8 @@ func configured(cfg *config.Config, ids []string) map[string]int {
 }
 
 // cellsOf adds the results that are not plainly inside, with where their
-// addresses are, in the order of a check. The store has those of endpoints that nobody asks about any
-// more, too.
+// addresses are, in the order of a check. The store has those of endpoints that
+// nobody asks about any more, too.
 func (e *env) cellsOf(ctx context.Context, s *store.Store, run *residency.Run, asked map[string]int, most int) error {
 	var ids []string
 	for _, c := range run.Claims {

@@ -47,8 +47,9 @@ come out, byte by byte.
 
 Without an argument the store of the configuration is verified, with the
 checkpoint that is kept beside it and the public half of its key; where the key
-cannot be read, with --key or the public key that the log names itself. A bundle (a zip file or a directory), an
-exported log, or the file of a store need nothing else at hand.
+cannot be read, with --key or the public key that the log names itself. A bundle
+(a zip file or a directory), an exported log, or the file of a store need
+nothing else at hand.
 
   --key         the public key of the log, as "residency key show" prints it,
                 got from somewhere else than the evidence itself. Without it

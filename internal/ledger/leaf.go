@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"residency/internal/residency"
@@ -280,6 +279,3 @@ func (s *stamp) UnmarshalJSON(text []byte) error {
 func byEndpoint(a, b residency.RoundSeal) int {
 	return bytes.Compare([]byte(a.Endpoint), []byte(b.Endpoint))
 }
-
-// SortRounds puts rounds into the order in which they are sealed.
-func SortRounds(rounds []residency.RoundSeal) { slices.SortFunc(rounds, byEndpoint) }
