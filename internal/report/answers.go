@@ -83,6 +83,22 @@ func places(round *residency.Round, cell *residency.Cell) (outside, other reside
 	return outside, other.Minus(outside)
 }
 
+// allPlaces returns the countries of a cell's addresses that count.
+func allPlaces(round *residency.Round, cell *residency.Cell) residency.Countries {
+	outside, other := places(round, cell)
+	return outside.Union(other)
+}
+
+// worstPlaces returns the countries of the addresses seen outside; where there
+// are none, those of all others.
+func worstPlaces(round *residency.Round, cell *residency.Cell) residency.Countries {
+	outside, other := places(round, cell)
+	if outside.Empty() {
+		return other
+	}
+	return outside
+}
+
 // seenOutside is where the outside addresses of a claim are, the countries in
 // which some certainly are first.
 func seenOutside(run *residency.Run, c residency.ClaimStanding) string {

@@ -91,11 +91,7 @@ func timeline(id, name string, due time.Time, periods []period) template.HTML {
 	}
 	s.open(id, "timeline", "Timeline of "+name, timelineWords(periods), 0, 0, lineWidth, lineHeight)
 	base := shareTop + shareHeight
-	for i, share := range []string{"100%", "50%", "0%"} {
-		y := shareTop + shareHeight*float64(i)/2
-		s.line("axis", lineLeft, y, lineWidth-lineRight, y)
-		s.text("tick", "end", lineLeft-6, y+4, share)
-	}
+	shareAxis(&s)
 	for _, p := range periods {
 		if p.judged {
 			drawPeriod(&s, p, x(p.from), x(p.to))
@@ -107,16 +103,7 @@ func timeline(id, name string, due time.Time, periods []period) template.HTML {
 			s.text("tick", "start", x(m)+3, base+17, m.Format("Jan 2006"))
 		}
 	}
-	if !due.Before(start) && !due.After(end) && !due.IsZero() {
-		s.line("due", x(due), 14, x(due), base)
-		anchor := "middle"
-		if x(due) > lineWidth-110 {
-			anchor = "end"
-		} else if x(due) < 120 {
-			anchor = "start"
-		}
-		s.text("due-text", anchor, x(due), 11, "due at the end of "+due.Add(-time.Second).Format("2 Jan 2006"))
-	}
+	dueLine(&s, due, start, end, base, x)
 	return s.close()
 }
 
@@ -124,13 +111,7 @@ func timeline(id, name string, due time.Time, periods []period) template.HTML {
 func drawPeriod(s *svg, p period, from, to float64) {
 	gap := min(2, (to-from)/4)
 	w := to - from - gap
-	s.rect("s-"+p.standing.String(), from, stripTop, w, stripHeight)
-	switch {
-	case w > 74:
-		s.text("in-strip", "middle", from+w/2, stripTop+17, standingMark(p.standing)+" "+p.standing.String())
-	case w > 14:
-		s.text("in-strip", "middle", from+w/2, stripTop+17, standingMark(p.standing))
-	}
+	strip(s, p.standing, from, w)
 	outside, unknown := p.share()
 	base := shareTop + shareHeight
 	s.rect("v-outside", from, base-outside*shareHeight, w, outside*shareHeight)
@@ -140,6 +121,42 @@ func drawPeriod(s *svg, p period, from, to float64) {
 	} else if w > 30 {
 		s.text("in-bar", "middle", from+w/2, base-outside*shareHeight+14, percent(outside))
 	}
+}
+
+// shareAxis draws the lines of a share, with their names.
+func shareAxis(s *svg) {
+	for i, share := range []string{"100%", "50%", "0%"} {
+		y := shareTop + shareHeight*float64(i)/2
+		s.line("axis", lineLeft, y, lineWidth-lineRight, y)
+		s.text("tick", "end", lineLeft-6, y+4, share)
+	}
+}
+
+// strip draws what was said of a claim for a time; words are left out where
+// there is no room.
+func strip(s *svg, standing residency.Standing, left, w float64) {
+	s.rect("s-"+standing.String(), left, stripTop, w, stripHeight)
+	switch {
+	case w > 74:
+		s.text("in-strip", "middle", left+w/2, stripTop+17, standingMark(standing)+" "+standing.String())
+	case w > 14:
+		s.text("in-strip", "middle", left+w/2, stripTop+17, standingMark(standing))
+	}
+}
+
+// dueLine marks the end of the day that a claim is due on, if it is shown.
+func dueLine(s *svg, due, start, end time.Time, base float64, x func(time.Time) float64) {
+	if due.IsZero() || due.Before(start) || due.After(end) {
+		return
+	}
+	s.line("due", x(due), 14, x(due), base)
+	anchor := "middle"
+	if x(due) > lineWidth-110 {
+		anchor = "end"
+	} else if x(due) < 120 {
+		anchor = "start"
+	}
+	s.text("due-text", anchor, x(due), 11, "due at the end of "+day(due.Add(-time.Second)))
 }
 
 func percent(f float64) string { return fmt.Sprintf("%.0f%%", f*100) }

@@ -245,14 +245,13 @@ func (d *Dossier) csv(w io.Writer) error {
 		return t.UTC().Format(time.RFC3339)
 	}
 	for round, cell := range cells(&d.Run) {
-		outside, other := places(round, cell)
 		standing, due := "", ""
 		if i := slices.IndexFunc(d.Run.Claims, func(c residency.ClaimStanding) bool { return c.Claim.ID == cell.Claim }); i >= 0 {
 			standing, due = d.Run.Claims[i].Standing.String(), d.Run.Claims[i].Claim.DueOn.String()
 		}
 		e := cell.Endpoint
 		row := []string{cell.Claim, e.Vendor, e.Service, e.Host, cell.Market.String(), cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons),
-			outside.Union(other).String(), addresses(cell), standing, due, "", "", ""}
+			allPlaces(round, cell).String(), addresses(cell), standing, due, "", "", ""}
 		key := residency.FindingKey(e.Vendor, e.Service, e.Host, cell.Market, cell.Claim)
 		if i := slices.IndexFunc(d.Findings, func(f residency.Finding) bool { return f.Key == key && f.Open() }); i >= 0 {
 			f := d.Findings[i]

@@ -274,13 +274,8 @@ func rowOf(run *residency.Run, round *residency.Round, claim residency.Claim, co
 			continue
 		}
 		some = true
-		outside, other := places(round, cell)
-		first := outside
-		if first.Empty() {
-			first = other
-		}
 		row.Cells[n] = matrixCell{
-			Verdict: cell.Verdict.String(), Mark: verdictMark(cell.Verdict), Places: strings.Join(first.Codes(), " "),
+			Verdict: cell.Verdict.String(), Mark: verdictMark(cell.Verdict), Places: strings.Join(worstPlaces(round, cell).Codes(), " "),
 			Words: cell.Market.Name() + ": " + verdictWords(run, cell) + "; answers from " + where(round, cell) + "; " + sure(round, cell),
 		}
 		if hasEdge(claim, round, cell) {

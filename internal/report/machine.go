@@ -29,10 +29,9 @@ func CSV(w io.Writer, run residency.Run) error {
 		return err
 	}
 	for round, cell := range cells(&run) {
-		outside, other := places(round, cell)
 		row := []string{
 			cell.Claim, cell.Endpoint.Vendor, cell.Endpoint.Service, cell.Endpoint.Host, cell.Market.String(),
-			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), outside.Union(other).String(), addresses(cell), cell.Waiver,
+			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), allPlaces(round, cell).String(), addresses(cell), cell.Waiver,
 		}
 		if simulated != "" {
 			row = append(row, simulated)
@@ -242,10 +241,9 @@ func caseOf(run *residency.Run, round *residency.Round, cell *residency.Cell) ju
 		Class: cell.Claim + "." + cell.Endpoint.Vendor + "." + cell.Endpoint.Service,
 		Name:  cell.Endpoint.Host + " from " + cell.Market.String(),
 	}
-	outside, other := places(round, cell)
 	text := &junitText{
 		Message: verdictWords(run, cell), Type: cell.Verdict.String(),
-		Text: fmt.Sprintf("countries: %s; addresses: %s; grade: %s", outside.Union(other), addresses(cell), cell.Grade),
+		Text: fmt.Sprintf("countries: %s; addresses: %s; grade: %s", allPlaces(round, cell), addresses(cell), cell.Grade),
 	}
 	switch {
 	case !cell.Counts, cell.Waiver != "":

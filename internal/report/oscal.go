@@ -200,9 +200,8 @@ func (d *Dossier) observation(seed string, round *residency.Round, cell *residen
 	if collected.IsZero() {
 		collected = d.Run.At
 	}
-	outside, other := places(round, cell)
 	p := props("verdict", cell.Verdict.String(), "grade", cell.Grade.String(), "market", cell.Market.String(), "host", e.Host, "vendor", e.Vendor, "service", e.Service,
-		"countries", strings.Join(outside.Union(other).Codes(), " "), "reasons", strings.ReplaceAll(join(cell.Reasons), "|", " "), "addresses", strings.ReplaceAll(addresses(cell), "|", " "))
+		"countries", strings.Join(allPlaces(round, cell).Codes(), " "), "reasons", strings.ReplaceAll(join(cell.Reasons), "|", " "), "addresses", strings.ReplaceAll(addresses(cell), "|", " "))
 	o := oscalObservation{
 		UUID: uuidOf("observation", seed, key), Title: clean(e.Host) + " for users in " + cell.Market.Name(), Props: p,
 		Description: sentence(verdictWords(&d.Run, cell)) + " " + cell.Verdict.Limit(), Methods: []string{"TEST"}, Types: []string{"finding"}, Collected: collected,

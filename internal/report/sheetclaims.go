@@ -91,7 +91,7 @@ func (d *Dossier) claimFacts(c residency.ClaimStanding, r ClaimRecord, short boo
 	case !c.Claim.FromOn.IsZero():
 		add("in force from", c.Claim.FromOn.Human())
 	}
-	add("results", list4(c.Counts))
+	add("results", resultCounts(c.Counts))
 	if short {
 		return list
 	}
@@ -110,7 +110,8 @@ func (d *Dossier) claimFacts(c residency.ClaimStanding, r ClaimRecord, short boo
 	return list
 }
 
-func list4(c residency.CellCounts) string {
+// resultCounts says how many results there are of each kind.
+func resultCounts(c residency.CellCounts) string {
 	return list(counted{c.Outside, "outside"}, counted{c.Undetermined, "cannot be told"}, counted{c.NotMeasured, "not measured"},
 		counted{c.Inside, "nothing outside"}, counted{c.NotCounted, "not counted"}, counted{c.Waived, "of them waived"})
 }
@@ -188,16 +189,13 @@ func (d *Dossier) serviceCell(claim residency.Claim, service string, market resi
 			continue
 		}
 		hosts[cell.Endpoint.Host] = true
-		outside, other := places(round, cell)
-		if outside.Empty() {
-			outside = other
-		}
+		from := worstPlaces(round, cell)
 		all++
 		switch {
 		case worst == nil || verdictRank(cell) > verdictRank(worst):
-			worst, in, same = cell, outside, 1
+			worst, in, same = cell, from, 1
 		case verdictRank(cell) == verdictRank(worst):
-			in, same = in.Union(outside), same+1
+			in, same = in.Union(from), same+1
 		}
 	}
 	if worst == nil {

@@ -222,11 +222,7 @@ func (c *Chronicle) change(s *Stay, before, now map[string]residency.Cell) {
 		}
 		t := turned{claim: cell.Claim, from: old.Verdict, first: !known, to: cell.Verdict, reasons: reasonWords(cell.Reasons)}
 		markets[t] = append(markets[t], cell.Market)
-		outside, other := places(&s.Round, &cell)
-		if outside.Empty() {
-			outside = other
-		}
-		where[t] = where[t].Union(outside)
+		where[t] = where[t].Union(worstPlaces(&s.Round, &cell))
 	}
 	for t, list := range markets {
 		slices.SortFunc(list, func(a, b residency.Country) int { return strings.Compare(a.Name(), b.Name()) })

@@ -27,11 +27,7 @@ func shareChart(id, name string, due time.Time, from, to time.Time, zone *time.L
 	s.open(id, "timeline", "Share of answers outside, day by day: "+name, daysWords(days), 0, 0, lineWidth, lineHeight)
 	fmt.Fprintf(&s, `<defs><pattern id="%s-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-bg" width="6" height="6"/><line class="hatch" x1="0" y1="0" x2="0" y2="6"/></pattern></defs>`, id)
 	base := shareTop + shareHeight
-	for i, share := range []string{"100%", "50%", "0%"} {
-		y := shareTop + shareHeight*float64(i)/2
-		s.line("axis", lineLeft, y, lineWidth-lineRight, y)
-		s.text("tick", "end", lineLeft-6, y+4, share)
-	}
+	shareAxis(&s)
 	var open, outside strings.Builder
 	for _, run := range stretches(days, func(a, b DayRecord) bool {
 		return a.Answers*b.OutsideAns == b.Answers*a.OutsideAns && a.Answers*b.OpenAns == b.Answers*a.OpenAns && (a.Answers == 0) == (b.Answers == 0)
@@ -44,7 +40,8 @@ func shareChart(id, name string, due time.Time, from, to time.Time, zone *time.L
 	}
 	fmt.Fprintf(&s, `<path class="v-outside" d="%s"/><path fill="url(#%s-h)" d="%s"/>`, outside.String(), id, open.String())
 	for _, run := range stretches(days, func(a, b DayRecord) bool { return a.Standing == b.Standing }) {
-		strip(&s, days[run[0]].Standing, x(days[run[0]].Day.Start(zone)), x(days[run[1]].Day.End(zone)))
+		left := x(days[run[0]].Day.Start(zone))
+		strip(&s, days[run[0]].Standing, left, x(days[run[1]].Day.End(zone))-left)
 	}
 	monthTicks(&s, start.In(zone), end.In(zone), base, x)
 	dueLine(&s, due, start, end, base, x)
@@ -81,18 +78,6 @@ func bar(b *strings.Builder, left, right, top, bottom float64) {
 	}
 }
 
-// strip draws what was said of a claim for some days.
-func strip(s *svg, standing residency.Standing, left, right float64) {
-	w := right - left
-	s.rect("s-"+standing.String(), left, stripTop, w, stripHeight)
-	switch {
-	case w > 74:
-		s.text("in-strip", "middle", left+w/2, stripTop+17, standingMark(standing)+" "+standing.String())
-	case w > 14:
-		s.text("in-strip", "middle", left+w/2, stripTop+17, standingMark(standing))
-	}
-}
-
 func monthTicks(s *svg, start, end time.Time, base float64, x func(time.Time) float64) {
 	wide, last := 0.0, -100.0
 	for _, m := range months(start, end) {
@@ -106,20 +91,6 @@ func monthTicks(s *svg, start, end time.Time, base float64, x func(time.Time) fl
 		s.text("tick", "start", lineLeft, base+17, day(start))
 		s.text("tick", "end", lineWidth-lineRight, base+17, day(end.Add(-time.Second)))
 	}
-}
-
-func dueLine(s *svg, due, start, end time.Time, base float64, x func(time.Time) float64) {
-	if due.IsZero() || due.Before(start) || due.After(end) {
-		return
-	}
-	s.line("due", x(due), 14, x(due), base)
-	anchor := "middle"
-	if x(due) > lineWidth-110 {
-		anchor = "end"
-	} else if x(due) < 120 {
-		anchor = "start"
-	}
-	s.text("due-text", anchor, x(due), 11, "due at the end of "+day(due.Add(-time.Second)))
 }
 
 // daysWords tells a chart of days to those who do not see it: each change of the
