@@ -34,6 +34,7 @@ func (c *collected) collect(ctx context.Context) error {
 	if c.known, err = logActs(ctx, b.Log, 0, size); err != nil {
 		return err
 	}
+	c.known.believe(b.Checkpoints)
 	c.signed = slices.DeleteFunc(slices.Clone(b.Checkpoints), func(cp residency.Checkpoint) bool {
 		return cp.Size > size || c.known.gap(cp) != nil
 	})

@@ -40,7 +40,7 @@ func (b *opened) dates(cps []keptCheckpoint) error {
 	if err := v.dates(&b.rep, cps); err != nil {
 		return err
 	}
-	w := walker{dated: datedOnly(cps, &b.known)}
+	w := walker{dated: datedOnly(cps)}
 	for _, n := range b.indexes {
 		e, err := ParseLeaf(b.leaves[n])
 		if err != nil {
@@ -59,12 +59,15 @@ func (b *opened) dates(cps []keptCheckpoint) error {
 func (b *opened) kept(reader tlog.HashReader) ([]keptCheckpoint, error) {
 	var list []keptCheckpoint
 	for _, cp := range b.v.Kept {
+		if b.known.gap(cp) != nil { // on record, under the bundle's checkpoint
+			continue
+		}
 		why := ""
 		if cp.Size > b.cp.Size {
 			why = "it is younger than the bundle"
 		} else if root, err := tlog.TreeHash(cp.Size, reader); err != nil {
 			why = "the bundle has no tiles for it"
-		} else if residency.Hash(root) != cp.Root && b.known.gap(cp) == nil {
+		} else if residency.Hash(root) != cp.Root {
 			return nil, tampered(-1, cp.Root, residency.Hash(root), "the root of the first %d leaves is not that of the checkpoint in a file", cp.Size)
 		}
 		if why != "" {

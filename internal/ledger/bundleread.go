@@ -313,11 +313,9 @@ func (b *opened) older(reader tlog.HashReader) ([]keptCheckpoint, error) {
 		if cp.Stamp, err = b.stamp(name); err != nil {
 			return nil, err
 		}
-		if b.known.gap(cp) == nil {
-			root, err := tlog.TreeHash(cp.Size, reader)
-			if err != nil || residency.Hash(root) != cp.Root {
-				return nil, tampered(-1, cp.Root, residency.Hash(root), "the root of the first %d leaves is not that of %s", cp.Size, name)
-			}
+		root, err := tlog.TreeHash(cp.Size, reader)
+		if err != nil || residency.Hash(root) != cp.Root {
+			return nil, tampered(-1, cp.Root, residency.Hash(root), "the root of the first %d leaves is not that of %s", cp.Size, name)
 		}
 		list = append(list, keptCheckpoint{Checkpoint: cp, from: "the bundle"})
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -26,26 +25,9 @@ func (v *Verifier) dates(rep *Report, cps []keptCheckpoint) error {
 	return nil
 }
 
-// datedOnly returns the checkpoints that people outside saw. One that was given
-// up says nothing of the runs that stand in the place of its leaves.
-func datedOnly(cps []keptCheckpoint, known *acts) []keptCheckpoint {
-	return slices.DeleteFunc(slices.Clone(cps), func(cp keptCheckpoint) bool {
-		return len(cp.dated) == 0 || known.gap(cp.Checkpoint) != nil
-	})
-}
-
-// outsiders returns the checkpoints of the log that people outside saw and that
-// count. Records that cannot be read are none here: the walk says more of them.
-func (v *Verifier) outsiders(ctx context.Context, cps []keptCheckpoint, size int64) []keptCheckpoint {
-	dated := datedOnly(cps, &acts{})
-	if len(dated) == 0 {
-		return nil
-	}
-	known, err := logActs(ctx, v.Log, 0, size)
-	if err != nil {
-		return dated
-	}
-	return datedOnly(dated, known)
+// datedOnly returns the checkpoints that people outside saw.
+func datedOnly(cps []keptCheckpoint) []keptCheckpoint {
+	return slices.DeleteFunc(slices.Clone(cps), func(cp keptCheckpoint) bool { return len(cp.dated) == 0 })
 }
 
 // date holds the times of a run to what people outside saw: a run that a

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (a *acts) gapWords(g gapAct, cps []keptCheckpoint) string {
 func (a *acts) lost(g gapAct, signed int64, cps []keptCheckpoint) string {
 	held := int64(0)
 	for _, cp := range cps {
-		if cp.Size <= g.leaf && cp.Size < signed && a.gap(cp.Checkpoint) == nil {
+		if cp.Size <= g.leaf && cp.Size < signed {
 			held = max(held, cp.Size)
 		}
 	}
@@ -104,4 +105,40 @@ func (a *acts) gap(cp residency.Checkpoint) *gapAct {
 		}
 	}
 	return nil
+}
+
+// believe drops the gaps that nobody with the key accepted: a gap counts where a
+// checkpoint covers its record that no gap gives up. Whoever edits a store can
+// write such a record, and cannot sign it. Each checkpoint that is not given up
+// is held to the tree and to the key, so that one that was made up is found.
+func (a *acts) believe(cps []residency.Checkpoint) {
+	for {
+		before := len(a.givenUp)
+		var counts []residency.Checkpoint
+		for _, cp := range cps {
+			if a.gap(cp) == nil {
+				counts = append(counts, cp)
+			}
+		}
+		a.givenUp = slices.DeleteFunc(slices.Clone(a.givenUp), func(g gapAct) bool {
+			return !slices.ContainsFunc(counts, func(cp residency.Checkpoint) bool { return cp.Size > g.leaf })
+		})
+		if len(a.givenUp) == before {
+			return
+		}
+	}
+}
+
+// counting returns the checkpoints that were not given up.
+func (v *Verifier) counting(ctx context.Context, cps []keptCheckpoint, size int64) []keptCheckpoint {
+	all, err := logActs(ctx, v.Log, 0, size)
+	if err != nil {
+		return cps // the walk finds the same, and says more of it
+	}
+	var list []residency.Checkpoint
+	for _, cp := range cps {
+		list = append(list, cp.Checkpoint)
+	}
+	all.believe(list)
+	return slices.DeleteFunc(cps, func(cp keptCheckpoint) bool { return all.gap(cp.Checkpoint) != nil })
 }

@@ -126,6 +126,15 @@ func attacks() []attack {
 		{"a promise is edited", func(a *attacked) { a.promise(7, "by the end of the year") }, "what the store says of run 7"},
 		{"the log is cut short", func(a *attacked) { a.cut(9); a.checkpoints = a.checkpoints[:2] }, "the log is shorter than the checkpoint in a file says"},
 		{"the log is cut short, its checkpoints stay", func(a *attacked) { a.cut(9) }, "the log is shorter than the checkpoint in the store says"},
+		{"the log is cut short, with its runs, and a gap is put on record in another's name", func(a *attacked) {
+			a.cut(9)
+			for seq := int64(7); seq <= 20; seq++ {
+				delete(a.runs, seq)
+				delete(a.rounds, seq)
+			}
+			a.giveUp()
+		}, "the log is shorter than the checkpoint in the store says"},
+		{"a run is dated back, leaf and tree too, and a gap is put on record", func(a *attacked) { a.backdate(7, time.Minute); a.reseal(7); a.giveUp() }, "the root of the first 13 leaves is not that of the checkpoint"},
 		{"verdict and hashes of a round, leaf and tree too", func(a *attacked) { a.forgeVerdict(7); a.reseal(7) }, "the root of the first 13 leaves is not that of the checkpoint"},
 		{"the same, signed with another key", func(a *attacked) { a.kept = nil; a.forgeVerdict(7); a.reseal(7); a.resign(testKey(a.t, 66)) }, "signed by example.com/residency+"},
 		{"the same, with the other key on record too", func(a *attacked) { a.swapKey() }, "the log is signed with another key"},
@@ -229,6 +238,22 @@ func (a *attacked) swapKey() {
 		testKey(a.t, 1).Public().String(), key.Public().String())
 	a.reseal(7)
 	a.resign(key)
+}
+
+// giveUp puts on record that somebody gave up every checkpoint that does not
+// match, as after a backup that was restored.
+func (a *attacked) giveUp() {
+	ctx := context.Background()
+	s := a.signer(testKey(a.t, 1))
+	gap := Gap{Schema: gapSchema, Tree: TreeState{Size: int64(len(a.leaves))}, Reason: "the disk died"}
+	for _, cp := range slices.Concat(a.checkpoints, a.kept) {
+		if s.holds(ctx, cp, gap.Tree.Size, "") != nil {
+			gap.GivenUp = append(gap.GivenUp, TreeState{cp.Size, cp.Root})
+		}
+	}
+	if err := a.record(ctx, residency.Record{Kind: "restored", At: day, By: "ann", Body: canonical(gap)}); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // nameKey puts a rotation to a key of the attacker's on record, and has us sign

@@ -98,6 +98,7 @@ func (v *Verifier) verify(ctx context.Context, rep *Report) error {
 	if err != nil {
 		return err
 	}
+	cps = v.counting(ctx, cps, rep.Size)
 	if err := v.dates(rep, cps); err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (t TreeState) String() string { return fmt.Sprintf("%d leaves under %s", t.
 // compares it with the stored hashes and with every checkpoint: so each
 // checkpoint is also shown to be consistent with all others.
 func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) (*acts, error) {
-	w := &walker{v: v, known: &acts{}, cps: cps, size: rep.Size, dated: v.outsiders(ctx, cps, rep.Size)}
+	w := &walker{v: v, known: &acts{}, cps: cps, dated: datedOnly(cps)}
 	for from := int64(0); from < rep.Size; from += portion {
 		list, err := v.readPortion(ctx, from, min(from+portion, rep.Size))
 		if err != nil {
@@ -185,7 +186,7 @@ func (v *Verifier) walk(ctx context.Context, rep *Report, cps []keptCheckpoint) 
 	}
 	w.known.reach.end()
 	rep.Root, rep.Runs, rep.Records = w.tree.root(), w.known.runs, w.known.records
-	return w.known, w.end(ctx)
+	return w.known, w.end()
 }
 
 // parsed is a leaf that was read.
@@ -257,7 +258,6 @@ type walker struct {
 	cps   []keptCheckpoint // those not reached yet
 	dated []keptCheckpoint // those not reached yet that people outside saw
 	seen  time.Time        // when they saw the last one that was reached
-	size  int64            // of the log
 	tree  rootBuilder
 	bad   error // what is odd and waits for a checkpoint to say whose fault it is
 	last  int64 // number of the last run
@@ -354,11 +354,6 @@ func (w *walker) compare(ctx context.Context, cp keptCheckpoint) error {
 		}
 		return w.bad
 	}
-	// It may have been given up, on record here or further on, which later ones
-	// cover.
-	if all, err := logActs(ctx, w.v.Log, 0, w.size); err == nil && all.gap(cp.Checkpoint) != nil {
-		return nil
-	}
 	if w.mismatch != nil {
 		if there, err := Root(ctx, w.v.Log, cp.Size); err == nil && there == cp.Root {
 			return w.mismatch // the hashes are what was signed
@@ -371,11 +366,9 @@ func (w *walker) compare(ctx context.Context, cp keptCheckpoint) error {
 }
 
 // end judges what no checkpoint covers.
-func (w *walker) end(ctx context.Context) error {
-	for _, cp := range w.cps {
-		if w.known.gap(cp.Checkpoint) != nil {
-			continue
-		}
+func (w *walker) end() error {
+	if len(w.cps) > 0 {
+		cp := w.cps[0]
 		return tampered(-1, fmt.Sprintf("at least %d leaves", cp.Size), fmt.Sprintf("%d", w.tree.n),
 			"the log is shorter than the checkpoint in %s says", cp.from)
 	}
