@@ -36,6 +36,7 @@ type daemon struct {
 	house  *house
 	store  *store.Store // nil: nothing is remembered
 	signer *ledger.Signer
+	sealed chan struct{} // wakes the signer: there is something new to sign
 	beat   heartbeat.Heartbeat
 	groups []group
 
@@ -82,6 +83,10 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	if d.signer, err = d.e.signer(d.cfg, d.store, d.log); err == nil {
 		err = d.resume(ctx)
+	}
+	if d.signer != nil {
+		d.sealed = make(chan struct{}, 1)
+		d.signer.Wake = d.sealed
 	}
 	if err != nil {
 		d.store.Close()
@@ -323,6 +328,10 @@ func (d *daemon) ended(ctx context.Context, run residency.Run) {
 		d.log.Error("delete what is too old", "error", err)
 	} else if pruned.Runs > 0 {
 		d.log.Info("deleted what is too old", "runs", pruned.Runs)
+	}
+	select {
+	case d.sealed <- struct{}{}:
+	default: // it is awake, or there is none
 	}
 }
 

@@ -130,3 +130,34 @@ func TestUnsignedIsTold(t *testing.T) {
 		t.Errorf("told:\n%s\nwant that it is over", got)
 	}
 }
+
+// TestWatchSignsEachRun: what a run adds to the log is signed soon after, and
+// not only when the signer looks the next time, in a minute.
+func TestWatchSignsEachRun(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, day("2014-11-20", 0.5), oneSubnet)
+	secret, _, err := st.e.newKey("example.com/residency")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.write("log.key", secret)
+	signed := func(st *stage) {
+		var size, covered int64
+		for range 500 {
+			cp, err := st.d.store.LastCheckpoint(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size, err = st.d.store.Size(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if covered = cp.Size; covered == size {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Errorf("%d of %d leaves are signed", covered, size)
+	}
+	st.acts = []act{{day("2014-11-20", 2.5), signed}, {day("2014-11-20", 4.5), signed}}
+	st.play(st.configure(faultConfig+"[evidence]\nkey = \"file:log.key\"\n"), day("2014-11-20", 5.5))
+}

@@ -30,7 +30,8 @@ type Pruned struct {
 // acts is what the records of a log say about the log itself.
 type acts struct {
 	keys     []keyAct
-	pruned   []Pruned
+	pruned   []prunedAct
+	unsigned []prunedAct // deletions that no checkpoint covers, though there are some
 	givenUp  []gapAct
 	restored []restoredAct
 	records  int64
@@ -48,6 +49,10 @@ type (
 		by   string
 		at   time.Time
 		Gap
+	}
+	prunedAct struct {
+		leaf int64
+		Pruned
 	}
 	restoredAct struct {
 		leaf int64
@@ -81,7 +86,7 @@ func (a *acts) note(index int64, e Entry) error {
 	case "pruned":
 		var p Pruned
 		if err = json.Unmarshal(r.Body, &p); err == nil {
-			a.pruned = append(a.pruned, p)
+			a.pruned = append(a.pruned, prunedAct{index, p})
 		}
 	case "restored":
 		err = a.noteRestored(index, r)
@@ -117,6 +122,20 @@ func (a *acts) wasPruned(seq int64) bool {
 		}
 	}
 	return false
+}
+
+// onlySigned takes away the deletions by policy that are not among the signed
+// leaves: whoever edits a store can put one on record.
+func (a *acts) onlySigned(signed int64) {
+	all := a.pruned
+	a.pruned = nil
+	for _, p := range all {
+		if p.leaf < signed {
+			a.pruned = append(a.pruned, p)
+		} else {
+			a.unsigned = append(a.unsigned, p)
+		}
+	}
 }
 
 // logActs returns what leaves of the log say about its keys, its gaps and what

@@ -141,6 +141,13 @@ func attacks() []attack {
 		{"the same, as if the key had been rotated", func(a *attacked) { a.kept = nil; a.forgeVerdict(13); a.reseal(13); a.rotateAway() }, "of the first 22 leaves"},
 		{"another key is put on record, so that ours vouches for it", func(a *attacked) { a.nameKey() }, "names the key example.com/residency+c970aa33+"},
 		{"leaves are added, and signed with another key", func(a *attacked) { a.rotateAway() }, "signed by a key before it was in force"},
+		{"runs are deleted, and a deletion by policy is put on record", func(a *attacked) {
+			a.pruneTo(7)
+			for seq := int64(1); seq <= 7; seq++ {
+				delete(a.rounds, seq)
+			}
+		}, "the record that run 1 was deleted by policy"},
+		{"a deletion by policy is put on record, and a sight edited", func(a *attacked) { a.pruneTo(7); a.flip(a.round(7, 1).Sight) }, "sight of acme/api/b.example.com in run"},
 		{"a deletion by policy on record that covers runs to come, sealed and signed by us", func(a *attacked) {
 			a.excuse(a.leafOf(12), 1000)
 			delete(a.runs, 18)
@@ -214,6 +221,13 @@ func (a *attacked) promise(seq int64, quote string) {
 
 func (a *attacked) forgeVerdict(seq int64) {
 	a.round(seq, 1).Judgement = a.keep(`{"all":"well"}`)
+}
+
+// pruneTo puts on record that the runs up to one were deleted by policy.
+func (a *attacked) pruneTo(last int64) {
+	if err := a.record(context.Background(), residency.Record{Kind: "pruned", At: day, By: "residency", Body: canonical(Pruned{First: 1, Last: last})}); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // excuse puts on record, before a leaf, that runs up to the given one were

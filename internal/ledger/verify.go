@@ -112,6 +112,9 @@ func (v *Verifier) verify(ctx context.Context, rep *Report) error {
 	if v.Runs == nil {
 		return nil
 	}
+	if rep.Checkpoints > 0 {
+		known.onlySigned(rep.Signed)
+	}
 	return v.verifyRuns(ctx, rep, known)
 }
 

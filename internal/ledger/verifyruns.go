@@ -82,6 +82,9 @@ func (v *Verifier) verifyRun(ctx context.Context, rep *Report, known *acts, agai
 		return nil
 	}
 	if !ok {
+		if err := unbacked(known, j); err != nil {
+			return err
+		}
 		return tampered(j.index, "run "+j.run.ID, "none", "run %d is not in the store", j.run.Seq)
 	}
 	rounds, err := v.Runs.Rounds(ctx, j.run.Seq)
@@ -91,6 +94,11 @@ func (v *Verifier) verifyRun(ctx context.Context, rep *Report, known *acts, agai
 	if pruned && int64(len(rounds)) < j.run.Rounds {
 		return nil // what a legal hold kept cannot be all
 	}
+	if int64(len(rounds)) < j.run.Rounds {
+		if err := unbacked(known, j); err != nil {
+			return err
+		}
+	}
 	if err := sameRun(j, run, rounds); err != nil || pruned {
 		return err
 	}
@@ -99,6 +107,17 @@ func (v *Verifier) verifyRun(ctx context.Context, rep *Report, known *acts, agai
 		rep.OtherRules += int64(len(rounds))
 	}
 	return again.run(ctx, j, claimsOf(run), rounds)
+}
+
+// unbacked is the error that rounds of a run are gone by a record of a deletion
+// that nobody signed; nil when there is no such record.
+func unbacked(known *acts, j job) error {
+	for _, p := range known.unsigned {
+		if p.First <= j.run.Seq && j.run.Seq <= p.Last {
+			return tampered(p.leaf, "signed", "not signed", "the record that run %d was deleted by policy", j.run.Seq)
+		}
+	}
+	return nil
 }
 
 // claimsOf returns the claims that a run judged.
