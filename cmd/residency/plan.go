@@ -62,7 +62,7 @@ func (e *env) describePlan(h *house, engine *watch.Engine) error {
 	plan := h.plan(engine)
 	shares := h.shares(plan)
 	var longest time.Duration
-	fmt.Fprintln(e.stdout, "  each check puts, at least when all is answered, and at most whatever servers and names do:")
+	fmt.Fprintln(e.stdout, "  what each check asks of whom:")
 	for _, s := range shares {
 		longest = max(longest, s.Takes)
 		s.describe(e)
@@ -101,7 +101,7 @@ func (s share) describe(e *env) {
 	if learns == "" {
 		learns = "not stated"
 	}
-	fmt.Fprintf(e.stdout, "    %s (%s): %d to %d requests, %s; learns: %s\n", s.server.Name, where, s.Least, s.Most, pace, learns)
+	fmt.Fprintf(e.stdout, "    %s (%s)\n", s.server.Name, where)
 	parts := []string{residency.Plural(s.Looks, "question")}
 	for _, p := range []struct {
 		n    int
@@ -114,12 +114,24 @@ func (s share) describe(e *env) {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	fmt.Fprintf(e.stdout, "      at least: %s\n", strings.Join(parts, ", "))
+	fmt.Fprintf(e.stdout, "      when all is answered: %s, %s: %s\n", residency.Plural(s.Least, "request"), pace, strings.Join(parts, ", "))
+	fmt.Fprintf(e.stdout, "      %s\n      learns: %s\n", s.bound(), learns)
+}
+
+// bound says how many requests a server gets at most. Nobody comes near that
+// but who loses every answer or makes each lead on, so it is told as what it is
+// for each question where no pace bounds it.
+func (s share) bound() string {
+	if s.Rate > 0 || s.Looks == 0 {
+		return fmt.Sprintf("never more than %s, were every answer lost or to lead on to further names", residency.Plural(s.Most, "request"))
+	}
+	return fmt.Sprintf("never more than %s for each question on average, were every answer lost or to lead on to further names",
+		residency.Plural((s.Most+s.Looks-1)/s.Looks, "request"))
 }
 
 // describeRest says what belongs to no one server.
 func (e *env) describeRest(h *house, plan resolve.Plan, shares []share) {
-	fmt.Fprintf(e.stdout, "  more than the least is asked when answers get lost (up to %d tries), and when they lead to further names\n", h.cfg.Resolve.Tries)
+	fmt.Fprintf(e.stdout, "  more is asked when answers get lost (up to %d tries), and when they lead to further names\n", h.cfg.Resolve.Tries)
 	own := slices.ContainsFunc(h.resolver.Servers, func(s resolve.Server) bool { return s.Authoritative || s.Iterative != nil })
 	if d := plan.Draws; d.Most > 0 && (d.Authoritative && own || d.Recursive) {
 		whom := "name servers of the vendors' own"

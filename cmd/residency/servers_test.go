@@ -118,9 +118,9 @@ func TestPlan(t *testing.T) {
 	}{
 		// IN: three subnets chosen; SG: one. Two hosts, three types. And each
 		// server is tested with five requests.
-		{"", "10", []string{"branch (10.0.0.53:53): 29 to ", "at 10 a second, at least 3s", "at least: 24 questions, 5 to see",
-			"public (https://dns.example/dns-query; run by dns.example): 29 to "}, nil},
-		{`resolvers = ["branch"]`, "1", []string{"branch (10.0.0.53:53): 11 to ", "at 1 a second, at least 11s", "at least: 6 questions, 5 to see", "run by dns.example): 11 to "}, nil},
+		{"", "10", []string{"branch (10.0.0.53:53)\n      when all is answered: 29 requests, at 10 a second, at least 3s: 24 questions, 5 to see",
+			"      never more than ", "public (https://dns.example/dns-query; run by dns.example)\n      when all is answered: 29 requests, "}, nil},
+		{`resolvers = ["branch"]`, "1", []string{"branch (10.0.0.53:53)\n      when all is answered: 11 requests, at 1 a second, at least 11s: 6 questions, 5 to see", "run by dns.example)\n      when all is answered: 11 requests, "}, nil},
 		{"client_subnets = " + manySubnets(15), "1", []string{"at least 1m41s", "a check takes at least 1m41s"},
 			[]string{"the schedule wants one after 1m0s", `"residency check" ends one after 50s`, "--timeout 3m0s"}},
 		{"client_subnets = " + manySubnets(99), "1", []string{"at least 10m5s"},
@@ -202,9 +202,8 @@ operator = "Google"
 	out, said := e.stdout.(*bytes.Buffer).String(), e.stderr.(*bytes.Buffer).String()
 	for _, want := range []string{
 		// 24 questions of two hosts under one top-level domain.
-		"root (all name servers that are found from the root, together): ", "each at 10 a second, at least 1s",
-		"at least: 24 questions, 3 to find the servers",
-		"one (8.8.8.8:53; run by google): 31 to ", "5 to see whether it answers and can be believed (in watch once an hour), 2 for the keys of signatures",
+		"root (all name servers that are found from the root, together)\n", "each at 10 a second, at least 1s: 24 questions, 3 to find the servers",
+		"one (8.8.8.8:53; run by google)\n      when all is answered: 31 requests, ", "5 to see whether it answers and can be believed (in watch once an hour), 2 for the keys of signatures",
 		"asked again for addresses not shown at first: the same servers, as their answers run out, up to 5000 questions and 20s of a check",
 		"the name of each address seen", "one request goes to 192.0.2.53:53", "up to 3 tries",
 	} {
