@@ -14,12 +14,15 @@ import (
 	"residency/internal/residency"
 )
 
-// CSV writes one row a cell, under a header. A simulated run has one column
-// more, simulated_at, at the end: a row that is copied out of its file still
-// says so.
+// CSV writes one row a cell, under a header. A row that is copied out of its
+// file still says what it rests on: allowed_as_cdn is true where an address
+// counts as inside only because its host is declared a CDN edge, basis says how
+// far back results look, and whether the run was partial or is too old. A
+// simulated run has one column more, simulated_at, at the end.
 func CSV(w io.Writer, run residency.Run) error {
 	out := csv.NewWriter(w)
-	header := strings.Split("claim,vendor,service,endpoint,market,verdict,grade,reasons,countries,addresses,waiver", ",")
+	header := strings.Split("claim,vendor,service,endpoint,market,verdict,grade,reasons,countries,addresses,waiver,allowed_as_cdn,basis", ",")
+	terms, basis := termsOf(&run), csvBasis(&run)
 	simulated := ""
 	if run.Simulated {
 		header = append(header, "simulated_at")
@@ -32,6 +35,7 @@ func CSV(w io.Writer, run residency.Run) error {
 		row := []string{
 			cell.Claim, cell.Endpoint.Vendor, cell.Endpoint.Service, cell.Endpoint.Host, cell.Market.String(),
 			cell.Verdict.String(), cell.Grade.String(), join(cell.Reasons), allPlaces(round, cell).String(), addresses(cell), cell.Waiver,
+			strconv.FormatBool(hasEdge(terms[cell.Claim], round, cell)), basis,
 		}
 		if simulated != "" {
 			row = append(row, simulated)
@@ -45,6 +49,27 @@ func CSV(w io.Writer, run residency.Run) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// termsOf has the claims of a run by id.
+func termsOf(run *residency.Run) map[string]residency.Claim {
+	terms := make(map[string]residency.Claim, len(run.Claims))
+	for _, c := range run.Claims {
+		terms[c.Claim.ID] = c.Claim
+	}
+	return terms
+}
+
+// csvBasis says what the results of a run rest on.
+func csvBasis(run *residency.Run) string {
+	parts := []string{strings.TrimSuffix(run.BasisWords(), ".")}
+	if run.Partial {
+		parts = append(parts, strings.TrimSuffix("the run was partial: "+run.PartialBy, ": "))
+	}
+	if run.Overdue != "" {
+		parts = append(parts, run.Overdue)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // harmless keeps a spreadsheet from running a field as a formula: one that

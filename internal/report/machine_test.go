@@ -147,7 +147,7 @@ func TestCSVIsNoFormula(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", evil, err)
 		}
-		if len(rows) != 22 || len(rows[1]) != 11 {
+		if len(rows) != 22 || len(rows[1]) != 13 {
 			t.Fatalf("%q: %d rows", evil, len(rows))
 		}
 		if got := rows[1][0]; !strings.HasPrefix(got, "'") || strings.ContainsAny(got, "\r\n\t\x00") {
