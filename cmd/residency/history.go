@@ -28,7 +28,7 @@ func newHistory(e *env) *cobra.Command {
 		Long: `Show the first and last sighting of each country and address of an endpoint, and
 every change with its cause: the server moved, the sources now place the same
 address elsewhere, the claims or rules were changed, the date came, more or less
-was answered, or it has been so for long enough.
+was answered, or it was seen often enough, or gone for long enough.
 
 ENDPOINT is a host name, or VENDOR/SERVICE/HOST where several services have it.
 All of it comes from the store; nothing is looked at.`,

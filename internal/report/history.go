@@ -41,6 +41,8 @@ type History struct {
 	Stays    []Stay            // oldest first
 	Dues     []DueDate
 	Notice   string
+
+	fine bool // instants are written to the second
 }
 
 // Sighting is how long a country or an address was seen in a market.
@@ -301,13 +303,20 @@ func historyJSON(w io.Writer, h *History) error {
 		Endpoint  string             `json:"endpoint"`
 		Market    *residency.Country `json:"market"`
 		Notice    string             `json:"notice,omitempty"`
+		Checks    int                `json:"checks"`
+		First     *time.Time         `json:"first"` // of the checks
+		Last      *time.Time         `json:"last"`
+		Never     string             `json:"never_measured,omitempty"` // why no check could measure anything; absent where some did
 		Countries []Sighting         `json:"countries"`
 		Addresses []Sighting         `json:"addresses"`
 		Changes   []Turn             `json:"changes"`
 	}{HistorySchema, h.Endpoint.Vendor, h.Endpoint.Service, h.Endpoint.Host, nil, h.Notice,
-		some(countries), some(addresses), some(h.Turns())}
+		h.checks(), nil, nil, h.neverMeasured(), some(countries), some(addresses), some(h.Turns())}
 	if h.Market != 0 {
 		head.Market = &h.Market
+	}
+	if n := len(h.Stays); n > 0 {
+		head.First, head.Last = &h.Stays[0].First, &h.Stays[n-1].Last
 	}
 	for i := range head.Changes {
 		t := &head.Changes[i]
@@ -319,9 +328,26 @@ func historyJSON(w io.Writer, h *History) error {
 	return e.Encode(head)
 }
 
+// checks counts the checks of the history.
+func (h *History) checks() int {
+	n := 0
+	for _, s := range h.Stays {
+		n += s.Runs
+	}
+	return n
+}
+
+// historyCSV writes a row a change. What no check could measure has a row too,
+// or it would look as if nothing had changed.
 func historyCSV(w io.Writer, h *History) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"at", "market", "claim", "before", "after", "causes", "added", "removed", "countries"}}
+	if h.neverMeasured() != "" {
+		at := h.Stays[len(h.Stays)-1].Last.In(h.Zone).Format(time.RFC3339)
+		for _, m := range h.markets() {
+			rows = append(rows, []string{at, m.String(), "", "", residency.NotMeasured.String(), "never-measured", "", "", ""})
+		}
+	}
 	for _, t := range h.Turns() {
 		causes := make([]string, len(t.Causes))
 		for i, c := range t.Causes {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -105,6 +106,23 @@ func TestHistoryGolden(t *testing.T) {
 	}
 }
 
+// TestHistoryToTheSecond: checks by hand follow one another within a minute.
+func TestHistoryToTheSecond(t *testing.T) {
+	t.Parallel()
+	h := History{Zone: time.UTC, Stays: []Stay{stay(1, 1, "192.0.2.1", residency.Undetermined, "CN"), stay(1, 1, "192.0.2.1", residency.Outside, "CN")}}
+	h.Stays[1].First = h.Stays[0].Last.Add(7 * time.Second)
+	h.Stays[1].Last = h.Stays[1].First
+	var b strings.Builder
+	if err := WriteHistory(&b, "table", h, Options{Width: 120}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 checks from 1 Oct 2014 08:00:00 UTC to 1 Oct 2014 08:00:07 UTC", "  1 Oct 2014 08:00:07 UTC  users in India: phase-1: seen outside"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
 // BenchmarkHistory is a year of an endpoint that moves every day, in four
 // formats' common part: what was seen how long, and every change.
 func BenchmarkHistory(b *testing.B) {
@@ -145,6 +163,17 @@ func TestHistoryOfWhatWasNeverMeasured(t *testing.T) {
 		var b strings.Builder
 		if err := WriteHistory(&b, "table", History{Zone: time.UTC, Stays: c.stays}, Options{}); err != nil {
 			t.Fatal(err)
+		}
+		var doc, sheet strings.Builder
+		if err := errors.Join(WriteHistory(&doc, "json", History{Zone: time.UTC, Stays: c.stays}, Options{}),
+			WriteHistory(&sheet, "csv", History{Zone: time.UTC, Stays: c.stays}, Options{})); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(doc.String(), `"never_measured": "`); got != (c.want != "") {
+			t.Errorf("%s: never_measured in JSON is %v:\n%s", c.name, got, doc.String())
+		}
+		if got := strings.Contains(sheet.String(), "IN,,,not_measured,never-measured,"); got != (c.want != "") {
+			t.Errorf("%s: never-measured in CSV is %v:\n%s", c.name, got, sheet.String())
 		}
 		got := b.String()
 		if !strings.Contains(got, c.want) || c.want != "" && strings.Contains(got, "Nothing changed") || c.want == "" && strings.Contains(got, "measure it") {

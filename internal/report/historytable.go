@@ -29,10 +29,8 @@ func historyTable(w io.Writer, h *History, o Options) error {
 		_, err := io.WriteString(w, p.String())
 		return err
 	}
-	runs := 0
-	for _, s := range h.Stays {
-		runs += s.Runs
-	}
+	h.fine = h.crowded()
+	runs := h.checks()
 	first, last := h.Stays[0].First, h.Stays[len(h.Stays)-1].Last
 	p.para("", fmt.Sprintf("%s from %s to %s", residency.Plural(runs, "check"), h.instant(first), h.instant(last)), nil, false)
 	countries, addresses := h.Sightings()
@@ -48,8 +46,28 @@ func historyTable(w io.Writer, h *History, o Options) error {
 	return err
 }
 
-// instant writes a time in the history's zone.
-func (h *History) instant(t time.Time) string { return moment(t.In(h.Zone)) }
+// instant writes a time in the history's zone: to the minute, and to the second
+// where two that are told apart fall into one minute.
+func (h *History) instant(t time.Time) string {
+	if t = t.In(h.Zone); h.fine {
+		return t.Format("2 Jan 2006 15:04:05 MST")
+	}
+	return moment(t)
+}
+
+// crowded reports whether two instants of the history are in one minute.
+func (h *History) crowded() bool {
+	var last time.Time
+	for i := range h.Stays {
+		for _, t := range []time.Time{h.Stays[i].First, h.Stays[i].Last} {
+			if !t.Equal(last) && t.Truncate(time.Minute).Equal(last.Truncate(time.Minute)) {
+				return true
+			}
+			last = t
+		}
+	}
+	return false
+}
 
 // sightings writes one table of sightings.
 func (p *printer) sightings(heading, what string, list []Sighting, h *History, name func(Sighting) string) {
@@ -147,11 +165,11 @@ func (t *Turn) words() string {
 		}
 		parts = append(parts, fmt.Sprintf("%s: %s (before: %s)", clean(r.Claim), r.After.Words(), r.Before.Words()))
 	}
-	text := "users in " + t.Market.Name() + ": " + causeWords(t.Causes)
-	if len(parts) > 0 {
-		text += ": " + strings.Join(parts, "; ")
+	text := "users in " + t.Market.Name() + ": " + strings.Join(parts, "; ")
+	if due := slices.Equal(t.Causes, []residency.Cause{residency.CauseDue}); due || len(t.Causes) == 0 {
+		return text
 	}
-	return text
+	return text + ". Why: " + causeWords(t.Causes)
 }
 
 // addressWords names the first addresses of a list.

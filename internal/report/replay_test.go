@@ -44,7 +44,7 @@ func TestReplayTable(t *testing.T) {
 		"phase-1 broken not judged 6, from 2 Nov 2014 03:00 UTC",
 		"Results that are others: the sources now place the same address elsewhere",
 		"a.example.com HK IN seen outside nothing seen outside 6, from",
-		"the server moved: phase-0: seen outside (before: nothing seen outside)",
+		"phase-0: seen outside (before: nothing seen outside). Why:",
 		"and 3 more (--format json has all)",
 	} {
 		if !strings.Contains(text, want) {

@@ -31,7 +31,7 @@ func (c Cause) Words() string {
 	case CauseLooks:
 		return "more or less was answered"
 	case CauseTime:
-		return "it has been so for long enough"
+		return "seen often enough by now, or gone for long enough"
 	}
 	return string(c)
 }
