@@ -79,9 +79,9 @@ func newAlertAck(e *env, path *string) *cobra.Command {
 		Use:   "ack [KEY]",
 		Short: "Take open findings over: nobody is reminded of them until they are due",
 		Long: `Take open findings over, by claim, vendor or group, or by the key of one finding
-or of a message that told of them; its first six signs will do. Reminders stop, until the due date; that
-something moved elsewhere is told all the same. It is a record in the evidence
-log, and changes no result.`,
+or of a message that told of them; its first six signs will do. Reminders stop,
+until the due date; that something moved elsewhere is told all the same. It is a
+record in the evidence log, and changes no result.`,
 		Example: `  residency alert ack --claim phase-2a --by "A. Rao" --note "asked the vendor"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args)+count(claim != "")+count(vendor != "")+count(group != "") != 1 {

@@ -65,6 +65,8 @@ func newAlertList(e *env, path *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List messages, the latest first, with what became of each",
+		Example: `  residency alert list --waiting
+  residency alert list --channel compliance --format json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return misused("unknown format %q: want table or json", format)
@@ -246,7 +248,8 @@ func newAlertTest(e *env, path *string) *cobra.Command {
 		Long: `Send a message that is marked as a test through one channel of the
 configuration, at once and whatever its hours, and say what the receiver said.
 Nothing is remembered of it.`,
-		Example: `  residency alert test compliance`,
+		Example:           `  residency alert test compliance`,
+		ValidArgsFunction: e.fromConfig(channelNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := e.loader().Load(*path)
 			if err != nil {
@@ -261,11 +264,10 @@ Nothing is remembered of it.`,
 			if err != nil {
 				return failed(err)
 			}
-			var names []string
-			for _, c := range cfg.Alert.Channels {
-				names = append(names, c.Name)
+			if len(cfg.Alert.Channels) == 0 {
+				return misused("there is no channel %q: the configuration has no [[alert.channel]]", args[0])
 			}
-			return misused("there is no channel %q\nhint: there are: %s", args[0], strings.Join(names, ", "))
+			return misused("there is no channel %q\nhint: there are: %s", args[0], strings.Join(channelNames(cfg), ", "))
 		},
 	}
 }

@@ -30,7 +30,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := fmt.Sprintf("%q lists them", "residency help"+strings.TrimPrefix(cmd.CommandPath(), "residency"))
+	hint := fmt.Sprintf("%q lists the commands", "residency help"+strings.TrimPrefix(cmd.CommandPath(), "residency"))
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %q? ", cmd.CommandPath()+" "+near[0]) + hint

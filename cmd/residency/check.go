@@ -206,7 +206,10 @@ func (e *env) checkConfig(f checkFlags, hosts []string, named bool) (*config.Con
 
 // parseAt reads --at: a day, which means its first instant by the clock of the
 // organisation, or an instant.
-func parseAt(s string, loc *time.Location) (time.Time, error) {
+func parseAt(s string, loc *time.Location) (time.Time, error) { return parseTime("--at", s, loc) }
+
+// parseTime is parseAt for a flag of another name.
+func parseTime(flag, s string, loc *time.Location) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -215,7 +218,7 @@ func parseAt(s string, loc *time.Location) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read --at %q: want a day such as 2014-11-02, or an instant such as 2014-11-02T09:30:00+05:30", s)
+		return time.Time{}, fmt.Errorf("read %s %q: want a day such as 2014-11-02, or an instant such as 2014-11-02T09:30:00+05:30", flag, s)
 	}
 	return t.In(loc), nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,7 +95,11 @@ func runArchive(ctx context.Context, e *env, f archiveFlags, path, id string) er
 	}
 	n := slices.IndexFunc(cfg.Claims, func(c residency.Claim) bool { return c.ID == id })
 	if n < 0 {
-		return misused("there is no claim %q", id)
+		var known []string
+		for _, c := range cfg.Claims {
+			known = append(known, c.ID)
+		}
+		return misused("there is no claim %q\nhint: there are %s", id, strings.Join(known, ", "))
 	}
 	who, err := e.person(f.by)
 	if err != nil {

@@ -102,7 +102,7 @@ func (e *env) describe(cfg *config.Config) error {
 	if err := e.describePlan(h, engine); err != nil {
 		return failed(err)
 	}
-	for _, n := range engine.Header.Notices {
+	for _, n := range engine.Header.Notices[len(cfg.Warnings):] { // those come first, and are said
 		fmt.Fprintln(e.stderr, "residency: note: "+n)
 	}
 	return nil

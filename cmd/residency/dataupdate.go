@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -125,6 +126,9 @@ func runImport(ctx context.Context, e *env, shared *dataFlags, f updateFlags, di
 	g, err := shared.geo(e)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return misused("there is no directory %s to take data from", dir)
 	}
 	all := readable(nil) // files have no other place, and need no credentials
 	sources := all

@@ -127,7 +127,7 @@ func pickFrom(store dataset.Store, version func(dataset.Set) *dataset.Version) p
 // are unpacked and verified as an import would do it, in a place of their own.
 func (e *env) pickDir(ctx context.Context, dir string) (picked, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return picked{}, fmt.Errorf("--data %q is neither a directory nor one of %s, %s, %s", dir, pickCurrent, pickPrevious, pickEmbedded)
+		return picked{}, fmt.Errorf("location data %q is neither a directory nor one of %s, %s, %s", dir, pickCurrent, pickPrevious, pickEmbedded)
 	}
 	p := pickFrom(dataset.Store{Dir: dir}, func(s dataset.Set) *dataset.Version { return s.Current })
 	if len(p.sets) > 0 || p.err != nil {

@@ -44,6 +44,9 @@ All of it comes from the store; nothing is looked at.`,
 	fl.StringVar(&f.to, "to", "", "before this day or instant")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(report.HistoryFormats(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("market", completeCountries)
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return e.completeHosts(f.config), cobra.ShellCompDirectiveNoFileComp
+	}
 	return cmd
 }
 
@@ -91,11 +94,11 @@ func runHistory(ctx context.Context, e *env, f historyFlags, name string) error 
 
 // period reads --from and --to.
 func period(from, to string, loc *time.Location) (begin, end time.Time, err error) {
-	if begin, err = parseAt(from, loc); err != nil {
-		return begin, end, fmt.Errorf("--from: %w", err)
+	if begin, err = parseTime("--from", from, loc); err != nil {
+		return begin, end, err
 	}
-	if end, err = parseAt(to, loc); err != nil {
-		return begin, end, fmt.Errorf("--to: %w", err)
+	if end, err = parseTime("--to", to, loc); err != nil {
+		return begin, end, err
 	}
 	if !begin.IsZero() && !end.IsZero() && !begin.Before(end) {
 		return begin, end, fmt.Errorf("--from %s is not before --to %s", from, to)

@@ -62,7 +62,7 @@ func find(ctx context.Context, s *store.Store, given string, messages bool) (mea
 func single(given, what, candidates string, n int) error {
 	switch {
 	case n == 0 || strings.TrimSpace(given) == "":
-		return failed(fmt.Errorf("there is no %s %q%s\nhint: \"residency finding list\" shows the keys of all findings, \"residency alert list\" those of messages", what, given, candidates))
+		return failed(fmt.Errorf("there is no %s %q%s\nhint: \"residency finding list\" shows the keys of findings, \"residency alert list\" those of messages", what, given, candidates))
 	case n > 1:
 		return misused("%q is the beginning of %d keys%s", given, n, candidates)
 	case len(given) < shortestKey:

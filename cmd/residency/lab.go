@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -57,6 +59,9 @@ type labFlags struct {
 
 func runLab(ctx context.Context, e *env, name string, f labFlags) error {
 	s, err := openScenario(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return misused("there is no scenario %q\nhint: there are %s, or the path of a file that ends in .toml", name, strings.Join(lab.Builtins(), ", "))
+	}
 	if err != nil {
 		return misused("%v", err)
 	}

@@ -123,5 +123,6 @@ a mistake is never taken for a result.`,
 		newConfig(e), newData(e), newStore(e), newWaiver(e), newFinding(e), newAlert(e), newKey(e), newSeal(e), newVerify(e), newBundle(e), newReplay(e), newReport(e), newClaim(e), newLab(e), newRelay(e), newVersion(e),
 	)
 	plainUsage(root)
+	e.completeAll(root)
 	return root
 }

@@ -162,7 +162,11 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	unjudged(&run, cfg.Claims)
 	for _, id := range ids {
 		if !judges(&run, id) {
-			return run, fmt.Errorf("the latest check judged no claim %q", id)
+			var known []string
+			for _, c := range run.Claims {
+				known = append(known, c.Claim.ID)
+			}
+			return run, fmt.Errorf("the latest check judged no claim %q\nhint: it judged %s", id, strings.Join(known, ", "))
 		}
 	}
 	run.Claims = slices.DeleteFunc(run.Claims, func(c residency.ClaimStanding) bool {

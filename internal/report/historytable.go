@@ -60,7 +60,7 @@ func (h *History) crowded() bool {
 	var last time.Time
 	for i := range h.Stays {
 		for _, t := range []time.Time{h.Stays[i].First, h.Stays[i].Last} {
-			if !t.Equal(last) && t.Truncate(time.Minute).Equal(last.Truncate(time.Minute)) {
+			if t.Truncate(time.Minute).Equal(last.Truncate(time.Minute)) && !t.Truncate(time.Second).Equal(last.Truncate(time.Second)) {
 				return true
 			}
 			last = t

@@ -22,7 +22,7 @@ import (
 func CSV(w io.Writer, run residency.Run) error {
 	out := csv.NewWriter(w)
 	header := strings.Split("claim,vendor,service,endpoint,market,verdict,grade,reasons,countries,addresses,waiver,allowed_as_cdn,basis", ",")
-	terms, basis := termsOf(&run), csvBasis(&run)
+	terms, basis := claimsByID(&run), csvBasis(&run)
 	simulated := ""
 	if run.Simulated {
 		header = append(header, "simulated_at")
@@ -49,15 +49,6 @@ func CSV(w io.Writer, run residency.Run) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// termsOf has the claims of a run by id.
-func termsOf(run *residency.Run) map[string]residency.Claim {
-	terms := make(map[string]residency.Claim, len(run.Claims))
-	for _, c := range run.Claims {
-		terms[c.Claim.ID] = c.Claim
-	}
-	return terms
 }
 
 // csvBasis says what the results of a run rest on.
