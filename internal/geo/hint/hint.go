@@ -20,6 +20,7 @@ const (
 // used by many goroutines.
 type Hints struct {
 	patterns *patterns
+	rules    map[string][]rule                              // domain -> its rules
 	regions  map[string]map[string]residency.ProviderRegion // provider -> lower-case name
 }
 
@@ -35,7 +36,10 @@ func New(regions []residency.ProviderRegion) (*Hints, error) {
 }
 
 func with(p *patterns, regions []residency.ProviderRegion) *Hints {
-	h := &Hints{patterns: p, regions: map[string]map[string]residency.ProviderRegion{}}
+	h := &Hints{patterns: p, rules: map[string][]rule{}, regions: map[string]map[string]residency.ProviderRegion{}}
+	for _, r := range p.rules {
+		h.rules[r.domain] = append(h.rules[r.domain], r)
+	}
 	for _, r := range p.regions {
 		h.know(r)
 	}
@@ -76,11 +80,11 @@ func (h *Hints) Dataset() residency.Dataset { return h.patterns.dataset }
 func (h *Hints) Assert(names []string, into []residency.Assertion) []residency.Assertion {
 	first := len(into)
 	for _, name := range names[:min(len(names), maxNames)] {
-		labels := split(name)
+		lower, labels := split(name)
 		if labels == nil {
 			continue
 		}
-		found, isProvider := h.provider(strings.Join(labels, "."), labels)
+		found, isProvider := h.provider(lower, labels)
 		if !isProvider {
 			found = h.places(labels)
 		}
@@ -121,20 +125,20 @@ func told(list []residency.Assertion, a residency.Assertion) bool {
 	return false
 }
 
-// split returns the labels of a host name in lower case, or nil for what is
-// none: empty, too long, or with an empty label.
-func split(name string) []string {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if name == "" || len(name) > maxName {
-		return nil
+// split returns a host name in lower case and its labels, none for what is no
+// host name: empty, too long, or with an empty label.
+func split(name string) (lower string, labels []string) {
+	lower = strings.ToLower(strings.TrimSuffix(name, "."))
+	if lower == "" || len(lower) > maxName {
+		return "", nil
 	}
-	labels := strings.Split(name, ".")
+	labels = strings.Split(lower, ".")
 	for _, l := range labels {
 		if l == "" || len(l) > 63 {
-			return nil
+			return "", nil
 		}
 	}
-	return labels
+	return lower, labels
 }
 
 // provider finds a region in a name of a provider. It reports whether the name
@@ -143,28 +147,30 @@ func (h *Hints) provider(name string, labels []string) ([]found, bool) {
 	var best found
 	depth := -1  // position of the best label, from the left
 	domain := "" // the longest domain wins: a.run.app before run.app
-	for _, r := range h.patterns.rules {
-		host, ok := strings.CutSuffix(name, r.domain)
-		if !ok || !strings.HasSuffix(host, ".") {
-			continue
-		}
-		own := strings.Count(r.domain, ".") + 1
-		for i := len(labels) - own - 1; i >= 0; i-- {
-			if h.stops(r.domain, labels[i]) {
+	rest := name
+	for last := range labels {
+		_, rest, _ = strings.Cut(rest, ".") // what follows the label
+		for _, r := range h.rules[rest] {
+			for i := last; i >= 0; i-- {
+				if h.stops(r.domain, labels[i]) {
+					break
+				}
+				region, ok := r.form.find(labels[i], h.regions[r.provider])
+				if !ok {
+					continue
+				}
+				if order := cmp.Or(cmp.Compare(len(r.domain), len(domain)), cmp.Compare(i, depth)); order > 0 {
+					depth, domain = i, r.domain
+					best = found{r.provider, "region", labels[i], residency.CountriesOf(region.Country), region.ID}
+				}
 				break
 			}
-			region, ok := r.form.find(labels[i], h.regions[r.provider])
-			if !ok {
-				continue
-			}
-			if order := cmp.Or(cmp.Compare(len(r.domain), len(domain)), cmp.Compare(i, depth)); order > 0 {
-				depth, domain = i, r.domain
-				best = found{r.provider, "region", labels[i], residency.CountriesOf(region.Country), region.ID}
-			}
-			break
 		}
 	}
-	return []found{best}, depth >= 0
+	if depth < 0 {
+		return nil, false
+	}
+	return []found{best}, true
 }
 
 func (h *Hints) stops(domain, label string) bool {
