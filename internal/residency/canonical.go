@@ -28,9 +28,9 @@ func (w *canon) sep() {
 // key writes a member's name, which needs no escaping.
 func (w *canon) key(name string) {
 	w.sep()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, name...)
-	w.b = append(w.b, '"', ':')
+	b := append(w.b, '"')
+	b = append(b, name...)
+	w.b = append(b, '"', ':')
 }
 
 // open writes a bracket, as the value of a member or an element.
@@ -137,13 +137,31 @@ const hexDigits = "0123456789abcdef"
 // it; control characters, the quote and the backslash are escaped, all else
 // stands as it is.
 func (w *canon) quote(s string) {
+	n := 0
+	for n < len(s) && isPlain(s[n]) {
+		n++
+	}
+	if n == len(s) { // nearly every string
+		b := append(w.b, '"')
+		b = append(b, s...)
+		w.b = append(b, '"')
+		return
+	}
+	w.escape(s)
+}
+
+// isPlain reports whether a byte stands as it is, whatever is around it.
+func isPlain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
+
+// escape is quote for a string that is not plain.
+func (w *canon) escape(s string) {
 	w.b = append(w.b, '"')
 	plain := 0
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			i++
-			if c >= ' ' && c != '"' && c != '\\' {
+			if isPlain(c) {
 				continue
 			}
 			w.b = append(w.b, s[plain:i-1]...)
