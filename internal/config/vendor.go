@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"residency/internal/residency"
 )
@@ -153,6 +154,7 @@ func (e *endpointList) addFile(v *node, key string) {
 		e.tried++
 		return
 	}
+	e.list = slices.Grow(e.list, min(len(src.starts), len(src.data)/len("a.b\n")))
 	for i, start := range src.starts {
 		end := len(src.data)
 		if i+1 < len(src.starts) {

@@ -118,7 +118,7 @@ type needSummary struct {
 // summaries describes each need by the record with the most draws. It is
 // complete when no need is without one.
 func summaries(records []*Record, needs []Need) (list []needSummary, complete bool) {
-	complete = true
+	complete, list = true, make([]needSummary, 0, len(needs))
 	for _, n := range needs {
 		var most *Record
 		for _, r := range records {

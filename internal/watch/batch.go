@@ -88,6 +88,7 @@ func (p *pass) observeAll(ctx context.Context, out chan<- *batch) {
 	if p.e.Surveyor != nil {
 		size = max(len(p.due), 1)
 	}
+	var questions []residency.Question // of one batch after the other
 	for from := 0; from < len(p.due); from += size {
 		if from > 0 && ctx.Err() != nil && p.memory != nil {
 			p.left = p.due[from:]
@@ -95,10 +96,11 @@ func (p *pass) observeAll(ctx context.Context, out chan<- *batch) {
 		}
 		b := &batch{places: p.due[from:min(from+size, len(p.due))]}
 		b.looks = make(map[name][]residency.Observation, len(b.places))
-		b.questions = make([]residency.Question, 0, p.scope.count(b.places))
+		questions = slices.Grow(questions[:0], p.scope.count(b.places))
 		for _, i := range b.places {
-			b.questions = slices.AppendSeq(b.questions, p.scope.each(&p.e.Endpoints[i]))
+			questions = slices.AppendSeq(questions, p.scope.each(&p.e.Endpoints[i]))
 		}
+		b.questions = questions
 		p.observe(ctx, b)
 		p.redraw(ctx, b)
 		p.find(ctx, b)

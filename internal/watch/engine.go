@@ -32,6 +32,7 @@ type Observer interface {
 	// least one: what failed, or was not asked because ctx ended, is an
 	// observation with a failure. Where a server is many (all the servers that
 	// a delegation leads to), those of one question come one after the other.
+	// The questions are not used any more once it returns.
 	Observe(ctx context.Context, questions []residency.Question, done func(residency.Observation))
 }
 
