@@ -115,6 +115,9 @@ func runCheck(ctx context.Context, e *env, f checkFlags, hosts []string, named b
 	if f.timeout <= 0 {
 		return misused("--timeout must be longer than nothing")
 	}
+	if e.hurry != nil {
+		e.hurry()
+	}
 	cfg, err := e.checkConfig(f, hosts, named)
 	if err != nil {
 		return exitError{exitUsage, err}

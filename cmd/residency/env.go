@@ -32,6 +32,9 @@ type env struct {
 	width                                int
 	// anchors are the keys that are trusted from the start; nil: the root's.
 	anchors []dnssec.Anchor
+	// hurry lets the process take memory for time; nil: it is not this process's
+	// to say.
+	hurry func()
 	// data is the location data to use in place of that in use: a directory,
 	// pickPrevious or pickEmbedded; "" for the data in use.
 	data string
@@ -46,6 +49,7 @@ func realMain() int {
 		inTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		hurry:       func() { hurry(os.Getenv) },
 	}
 	if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		e.width = w
