@@ -136,12 +136,8 @@ func (p *packing) chooseFinding(ctx context.Context, key string) error {
 	}
 	f := m.finding
 	p.finding = f
-	began := f.Opened
-	if f.Reopened.After(began) {
-		began = f.Reopened
-	}
 	if p.from.IsZero() {
-		p.from = began
+		p.from = openSince(*f)
 	}
 	if p.to.IsZero() && !f.Closed.IsZero() {
 		p.to = f.Closed.Add(time.Microsecond)

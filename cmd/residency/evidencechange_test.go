@@ -15,8 +15,8 @@ import (
 )
 
 // TestVerifyAfterChanges: a history that is honest verifies, also where the
-// clock was set back, where rounds were deleted because of their age, and where other claims, markets and endpoints were judged
-// from one run to the next.
+// clock was set back, where rounds were deleted because of their age, and where
+// other claims, markets and endpoints were judged from one run to the next.
 func TestVerifyAfterChanges(t *testing.T) {
 	t.Parallel()
 	changes := map[string]func(t *testing.T, w *watched, rng *rand.Rand, first watched){

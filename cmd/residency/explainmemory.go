@@ -84,6 +84,14 @@ func (p past) finding(c *residency.Cell) (residency.Finding, bool) {
 	return list[i], true
 }
 
+// openSince returns when a finding was opened, or opened again the last time.
+func openSince(f residency.Finding) time.Time {
+	if f.Reopened.After(f.Opened) {
+		return f.Reopened
+	}
+	return f.Opened
+}
+
 // cell returns a result as it was judged last, and when that was.
 func (p past) cell(c *residency.Cell) (*residency.Cell, time.Time) {
 	last := p.known[c.Endpoint.Key()].last
@@ -123,12 +131,8 @@ func (p past) lines(c *residency.Cell) []string {
 	f, found := p.finding(c)
 	switch {
 	case found && f.Open():
-		since := f.Opened
-		if f.Reopened.After(since) {
-			since = f.Reopened
-		}
 		return []string{
-			fmt.Sprintf("remembered: seen outside since %s, last at %s", p.clock(since), p.clock(f.LastSeen)),
+			fmt.Sprintf("remembered: seen outside since %s, last at %s", p.clock(openSince(f)), p.clock(f.LastSeen)),
 			fmt.Sprintf("  finding %s is open; the stored proof: residency bundle --finding %s --out proof.zip%s", f.Key, f.Key, p.again), alone,
 		}
 	case before == nil:

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -31,14 +30,9 @@ type outward struct {
 // outward makes the way out.
 func (e *env) outward(n config.Network) (*outward, error) {
 	o := &outward{choose: func(string) (*url.URL, error) { return nil, nil }}
-	if n.CAFile != "" {
-		pem, err := os.ReadFile(n.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		if o.roots, err = resolve.Roots(pem); err != nil {
-			return nil, fmt.Errorf("%s: %w", n.CAFile, err)
-		}
+	var err error
+	if o.roots, err = networkRoots(n); err != nil {
+		return nil, err
 	}
 	switch {
 	case n.NoProxy:

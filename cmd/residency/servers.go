@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"os"
@@ -37,14 +38,9 @@ func (e *env) resolver(cfg *config.Config) (*resolve.Resolver, error) {
 
 // network sets by which way servers are reached.
 func (e *env) network(r *resolve.Resolver, n config.Network) error {
-	if n.CAFile != "" {
-		pem, err := os.ReadFile(n.CAFile)
-		if err != nil {
-			return err
-		}
-		if r.Roots, err = resolve.Roots(pem); err != nil {
-			return fmt.Errorf("%s: %w", n.CAFile, err)
-		}
+	var err error
+	if r.Roots, err = networkRoots(n); err != nil {
+		return err
 	}
 	switch {
 	case n.NoProxy:
@@ -58,6 +54,23 @@ func (e *env) network(r *resolve.Resolver, n config.Network) error {
 		r.Proxy = func(string) (*url.URL, error) { return u, nil }
 	}
 	return nil
+}
+
+// networkRoots reads the certificates that are trusted besides the system's; nil
+// where the configuration names none.
+func networkRoots(n config.Network) (*x509.CertPool, error) {
+	if n.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(n.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := resolve.Roots(pem)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", n.CAFile, err)
+	}
+	return roots, nil
 }
 
 // proxyURL reads a proxy; the error does not show it.

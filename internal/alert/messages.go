@@ -2,9 +2,6 @@ package alert
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"slices"
 
 	"residency/internal/residency"
@@ -52,12 +49,5 @@ func joined(alerts []residency.Alert, write func([]residency.Alert) residency.No
 // remembered: the same for the same vendor, claim and standing in every run and
 // on every machine. It is 32 hexadecimal digits.
 func Key(vendor, claim string, standing residency.Standing) string {
-	h := sha256.New()
-	for _, part := range []string{"residency/alert/v1", vendor, claim, standing.String()} {
-		// The length goes before the text, so that no two triples of names
-		// can run together into the same bytes.
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return digest("residency/alert/v1", vendor, claim, standing.String())
 }

@@ -139,8 +139,8 @@ func (a *acts) onlySigned(signed int64) {
 }
 
 // logActs returns what leaves of the log say about its keys, its gaps and what
-// was deleted by policy. It reads
-// all of the leaves, and opens only the records of those.
+// was deleted by policy. It reads all of the leaves, and opens only the records
+// of those.
 func logActs(ctx context.Context, log Log, from, to int64) (*acts, error) {
 	a := &acts{}
 	index := from
