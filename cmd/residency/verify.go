@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -330,7 +331,7 @@ func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool
 		n    int64
 		text string
 	}{
-		{r.Pruned, "runs are deleted by policy, hashes intact"},
+		{r.Pruned, "runs are deleted by policy, hashes intact; the youngest was " + aged(r.Youngest) + " old then"},
 		{r.NotJudged, "rounds are not judged again: rounds that they rest on are deleted by policy, hashes intact"},
 		{r.OtherRules, "rounds are not judged again: rules changed since"},
 	} {
@@ -345,6 +346,14 @@ func (e *env) sayVerified(path string, r ledger.Report, err error, keyGiven bool
 		fmt.Fprintf(w, "  note        %s\n", harmless(note))
 	}
 	return nil
+}
+
+// aged says how old something was in its largest unit, rounded down.
+func aged(d time.Duration) string {
+	if d < 48*time.Hour {
+		return residency.Plural(max(0, int(d/time.Hour)), "hour")
+	}
+	return residency.Plural(int(d/(24*time.Hour)), "day")
 }
 
 // elsewhere says how many leaves of the log are not in a bundle, which has those

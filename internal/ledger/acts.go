@@ -52,6 +52,7 @@ type (
 	}
 	prunedAct struct {
 		leaf int64
+		age  time.Duration // of the last run that it deleted
 		Pruned
 	}
 	restoredAct struct {
@@ -86,7 +87,7 @@ func (a *acts) note(index int64, e Entry) error {
 	case "pruned":
 		var p Pruned
 		if err = json.Unmarshal(r.Body, &p); err == nil {
-			a.pruned = append(a.pruned, prunedAct{index, p})
+			a.pruned = append(a.pruned, prunedAct{index, r.At.Sub(a.reach.atOf(p.Last)), p})
 		}
 	case "restored":
 		err = a.noteRestored(index, r)

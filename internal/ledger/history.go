@@ -66,12 +66,21 @@ func (h *history) drop(times []time.Time, since time.Time) {
 // that one had no use for is needed again.
 type reach struct {
 	seqs  []int64
+	at    []time.Time
 	since []time.Time
 }
 
 // add takes in the next run.
 func (r *reach) add(run *RunEntry) {
-	r.seqs, r.since = append(r.seqs, run.Seq), append(r.since, run.At.Add(-run.Window()))
+	r.seqs, r.at, r.since = append(r.seqs, run.Seq), append(r.at, run.At.Time), append(r.since, run.At.Add(-run.Window()))
+}
+
+// atOf returns when a run was; the zero time where that is not known.
+func (r *reach) atOf(seq int64) time.Time {
+	if i, ok := slices.BinarySearch(r.seqs, seq); ok {
+		return r.at[i]
+	}
+	return time.Time{}
 }
 
 // end is called when every run is known.

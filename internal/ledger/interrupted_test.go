@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"residency/internal/residency"
 )
@@ -133,5 +134,35 @@ func TestRecordsOfRestoresOfAnyForm(t *testing.T) {
 		if len(got) != 1 || got[0] != "a backup was put in place of the store by ann at 2026-11-01T00:00:00Z, on record as leaf 4: no reason was given" {
 			t.Errorf("%s is told as %q", body, got)
 		}
+	}
+}
+
+// TestVerifyTellsTheAgeOfWhatWasDeleted: whoever can write to the store can have
+// our key sign that young runs were deleted by policy; their age says so.
+func TestVerifyTellsTheAgeOfWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	m, key := sealed(t, 9)
+	for _, p := range []struct {
+		last int64
+		age  time.Duration
+	}{{2, 400 * 24 * time.Hour}, {4, 3 * time.Hour}, {5, 400 * 24 * time.Hour}} {
+		at := testRun(p.last).At.Add(p.age)
+		if err := m.record(ctx, residency.Record{Kind: "pruned", At: at, By: "residency", Body: canonical(Pruned{First: 1, Last: p.last})}); err != nil {
+			t.Fatal(err)
+		}
+		for seq := int64(1); seq <= p.last; seq++ {
+			delete(m.rounds, seq)
+		}
+	}
+	if _, err := m.verifier(key.Public()).Verify(ctx); !IsTamper(err) || !strings.Contains(err.Error(), "want signed, got not signed") {
+		t.Errorf("before it is signed: Verify = %v", err)
+	}
+	if _, err := m.signer(key).Sign(ctx); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := m.verifier(key.Public()).Verify(ctx)
+	if err != nil || rep.Pruned != 5 || rep.Youngest != 3*time.Hour {
+		t.Errorf("Verify = %v, %d runs deleted, the youngest %v old; want 5 and 3h", err, rep.Pruned, rep.Youngest)
 	}
 }

@@ -67,12 +67,13 @@ type Report struct {
 	Runs        int64
 	Records     int64
 	Rounds      int64
-	Bodies      int64 // whose hash was worked out
-	Judged      int64 // rounds judged again
-	Dated       int64 // times at which people outside saw a checkpoint, that the runs agree with
-	Pruned      int64 // runs whose rounds were deleted by policy; their hashes are intact
-	NotJudged   int64 // rounds not judged again because rounds that they rest on were deleted by policy
-	OtherRules  int64 // rounds judged by another version of the rules, and not judged again
+	Bodies      int64         // whose hash was worked out
+	Judged      int64         // rounds judged again
+	Dated       int64         // times at which people outside saw a checkpoint, that the runs agree with
+	Pruned      int64         // runs whose rounds were deleted by policy; their hashes are intact
+	Youngest    time.Duration // how old the youngest of those was when it was deleted
+	NotJudged   int64         // rounds not judged again because rounds that they rest on were deleted by policy
+	OtherRules  int64         // rounds judged by another version of the rules, and not judged again
 
 	// Notes are what the reader should know and is no tampering.
 	Notes []string
@@ -114,6 +115,11 @@ func (v *Verifier) verify(ctx context.Context, rep *Report) error {
 	}
 	if rep.Checkpoints > 0 {
 		known.onlySigned(rep.Signed)
+	}
+	for i, p := range known.pruned {
+		if i == 0 || p.age < rep.Youngest {
+			rep.Youngest = p.age
+		}
 	}
 	return v.verifyRuns(ctx, rep, known)
 }
