@@ -181,14 +181,20 @@ func TestWhatHasNoVoice(t *testing.T) {
 	})
 }
 
-// TestTheDrawsReachEverySide: the properties would hold of nothing as well.
+// TestTheDrawsReachEverySide: the properties would hold of nothing as well. A
+// hundred draws miss a side now and then, thousands do not.
 func TestTheDrawsReachEverySide(t *testing.T) {
 	t.Parallel()
 	seen := map[residency.Side]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		c, said := draw(t)
-		seen[place(c, said).Side]++
-	})
+	for range 50 {
+		rapid.Check(t, func(t *rapid.T) {
+			c, said := draw(t)
+			seen[place(c, said).Side]++
+		})
+		if len(seen) == 3 {
+			break
+		}
+	}
 	for _, side := range []residency.Side{residency.SideInside, residency.SideOutside, residency.SideUnknown} {
 		if seen[side] == 0 {
 			t.Errorf("no draw is %v", side)
