@@ -77,11 +77,11 @@ func newAlertAck(e *env, path *string) *cobra.Command {
 	var claim, vendor, group, by, note string
 	cmd := &cobra.Command{
 		Use:   "ack [KEY]",
-		Short: "Take open findings over: nobody is reminded of them until they are due",
+		Short: "Take open findings over: nobody is reminded of them any more",
 		Long: `Take open findings over, by claim, vendor or group, or by the key of one finding
-or of a message that told of them; its first six signs will do. Reminders stop,
-until the due date; that something moved elsewhere is told all the same. It is a
-record in the evidence log, and changes no result.`,
+or of a message that told of them; its first six signs will do. Reminders stop;
+that one comes due, or moves elsewhere, is told all the same, once. It is a record
+in the evidence log, and changes no result.`,
 		Example: `  residency alert ack --claim phase-2a --by "A. Rao" --note "asked the vendor"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args)+count(claim != "")+count(vendor != "")+count(group != "") != 1 {
@@ -108,7 +108,7 @@ record in the evidence log, and changes no result.`,
 				return err == nil, err
 			}
 			return e.act(cmd.Context(), *path, deed{"residency alert ack", which, change, "acknowledged", who, actJSON{Note: note},
-				"taken over by " + who + noted(note) + ", so that nobody is reminded until the due date",
+				"taken over by " + who + noted(note) + "; no more reminders, but that one comes due or moves is told all the same",
 				"no open finding of " + cmp.Or(strings.Join(args, ""), claim, vendor, group) + " to take over"})
 		},
 	}

@@ -28,7 +28,7 @@ remembered until a receiver has taken it.
   residency alert test CHANNEL      send a test message through a channel
   residency alert send              deliver what waits, now
   residency alert retry KEY         try a parked message again
-  residency alert ack               take findings over: no more reminders until due
+  residency alert ack               take findings over: no more reminders of them
   residency alert dispute KEY       say that a finding is wrong
   residency alert settle KEY        decide such a dispute
 

@@ -184,7 +184,7 @@ func TestAlertAnswers(t *testing.T) {
 	t.Parallel()
 	p := newPost(t)
 	p.run(t, 1, "no open finding of other to take over", "alert", "ack", "--claim", "other")
-	p.run(t, 0, "taken over by somebody (asked them), so that nobody is reminded until the due date:\n  "+p.key+"  a.example.com for users in IN, against c\n", "alert", "ack", "--group", "v/c", "--note", "asked them")
+	p.run(t, 0, "taken over by somebody (asked them); no more reminders, but that one comes due or moves is told all the same:\n  "+p.key+"  a.example.com for users in IN, against c\n", "alert", "ack", "--group", "v/c", "--note", "asked them")
 	p.run(t, 0, "taken over by somebody", "alert", "show", p.key)
 	p.run(t, 1, "no such file", "alert", "dispute", p.key, "--document", filepath.Join(p.dir, "none.pdf"))
 	doc := filepath.Join(p.dir, "contract.txt")

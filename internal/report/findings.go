@@ -67,9 +67,9 @@ func findingsTable(w io.Writer, list []residency.Finding, zone *time.Location, o
 	rows := make([][]string, len(list))
 	for i, f := range list {
 		rows[i] = []string{f.Key[:min(shortKey, len(f.Key))], clean(f.Host), f.Market.String(), clean(f.Vendor + "/" + f.Claim),
-			day(began(f).In(zone)), day(f.LastSeen.In(zone)), f.Countries.Names(), clean(stateOf(f, zone))}
+			day(began(f).In(zone)), f.Countries.Names(), clean(stateOf(f, zone))}
 	}
-	p.grid([]string{"key", "host", "users in", "against", "since", "last seen", "seen in", "how it stands"}, rows, 0, func(int) color.Color { return nil }, 0)
+	p.grid([]string{"key", "host", "users in", "against", "since", "seen in", "how it stands"}, rows, 0, func(int) color.Color { return nil }, 0)
 	_, err := io.WriteString(w, p.String())
 	return err
 }
