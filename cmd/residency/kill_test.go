@@ -85,6 +85,7 @@ type killed struct {
 	url   string
 	rng   *rand.Rand
 	takes time.Duration                // how long a watch takes from its beginning to the end of its first run
+	early int                          // kills in a row in which no run ended
 	after time.Duration                // by how much the clock of the next process is ahead
 	seen  map[string]residency.Finding // every finding that was ever on disk
 	log   strings.Builder              // of all processes
@@ -148,8 +149,17 @@ func (k *killed) kill() {
 	if err := cmd.Process.Kill(); err != nil {
 		k.t.Fatal(err)
 	}
+	ended := false
 	for lines.Scan() {
 		fmt.Fprintln(&k.log, lines.Text())
+		ended = ended || strings.Contains(lines.Text(), "msg=checked")
+	}
+	// A machine that has become busier would have every run broken off.
+	if k.early++; ended {
+		k.early = 0
+	}
+	if k.early == 3 {
+		k.takes, k.early = 2*k.takes, 0
 	}
 }
 
