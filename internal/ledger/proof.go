@@ -17,16 +17,6 @@ type RoundProof struct {
 	Path  []residency.Hash `json:"path"`
 }
 
-// ProveRound proves the round of an endpoint. The rounds are all those of the
-// run, in the order of their endpoints.
-func ProveRound(rounds []residency.RoundSeal, endpoint string) (RoundProof, error) {
-	i, ok := find(rounds, endpoint)
-	if !ok {
-		return RoundProof{}, fmt.Errorf("prove round: the run has none of %q", endpoint)
-	}
-	return newRoundTree(rounds).round(i).Proof, nil
-}
-
 // roundTree proves rounds of one run.
 type roundTree struct {
 	rounds []residency.RoundSeal
@@ -82,45 +72,15 @@ func rootOf(hashes []tlog.Hash) residency.Hash {
 
 // Check reports whether the proof shows that the round is part of the run.
 func (p RoundProof) Check(run RunEntry, r residency.RoundSeal) error {
+	if p.Index < 0 || p.Index >= run.Rounds { // the proof may come from anybody
+		return fmt.Errorf("check round of %q in run %d: no leaf %d in a tree of %d", r.Endpoint, run.Seq, p.Index, run.Rounds)
+	}
 	path := make(tlog.RecordProof, len(p.Path))
 	for i, h := range p.Path {
 		path[i] = tlog.Hash(h)
 	}
-	if err := checkPath(path, run.Rounds, tlog.Hash(run.Root), p.Index, tlog.RecordHash(RoundLeaf(r))); err != nil {
+	if err := tlog.CheckRecord(path, run.Rounds, tlog.Hash(run.Root), p.Index, tlog.RecordHash(RoundLeaf(r))); err != nil {
 		return fmt.Errorf("check round of %q in run %d: %w", r.Endpoint, run.Seq, err)
-	}
-	return nil
-}
-
-// checkPath is tlog.CheckRecord for sizes and indexes from outside.
-func checkPath(path tlog.RecordProof, size int64, root tlog.Hash, index int64, leaf tlog.Hash) error {
-	if index < 0 || index >= size {
-		return fmt.Errorf("no leaf %d in a tree of %d", index, size)
-	}
-	return tlog.CheckRecord(path, size, root, index, leaf)
-}
-
-// Inclusion returns the path from a leaf to the root of the first size leaves.
-func Inclusion(ctx context.Context, log Log, index, size int64) ([]residency.Hash, error) {
-	if index < 0 || index >= size {
-		return nil, fmt.Errorf("prove leaf: no leaf %d in a tree of %d", index, size)
-	}
-	path, err := tlog.ProveRecord(size, index, hashesOf(ctx, log))
-	if err != nil {
-		return nil, fmt.Errorf("prove leaf %d: %w", index, err)
-	}
-	return hashList(path), nil
-}
-
-// CheckInclusion reports whether the path shows that the leaf is the index-th
-// of the tree that the checkpoint states.
-func CheckInclusion(cp residency.Checkpoint, index int64, leaf []byte, path []residency.Hash) error {
-	list := make(tlog.RecordProof, len(path))
-	for i, h := range path {
-		list[i] = tlog.Hash(h)
-	}
-	if err := checkPath(list, cp.Size, tlog.Hash(cp.Root), index, tlog.RecordHash(leaf)); err != nil {
-		return fmt.Errorf("check leaf %d: %w", index, err)
 	}
 	return nil
 }

@@ -192,10 +192,7 @@ func TestRunRootIsRFC6962(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range rounds {
-			p, err := ProveRound(rounds, r.Endpoint)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := proofOf(t, rounds, r.Endpoint)
 			path := make([][]byte, len(p.Path))
 			for i := range p.Path {
 				path[i] = p.Path[i][:]
