@@ -116,7 +116,7 @@ func verdict(cell *residency.Cell, c residency.Claim, s *sight) {
 	case len(inside)+len(unclear)+len(outside) == 0:
 		// Only anycast addresses of a declared CDN: nothing to say, either way,
 		// unless something was lost that could have shown another one.
-		lost := append(s.unmet(), s.silent()...)
+		lost := slices.Concat(s.unmet(), s.silent(), s.unread())
 		cell.Counts = len(lost) > 0
 		cell.Reasons = append(cell.Reasons, lost...)
 	case len(unclear)+len(outside) > 0:
@@ -175,8 +175,8 @@ func judgeInside(cell *residency.Cell, t terms, s *sight, inside []residency.Jud
 		cell.Reasons = append(cell.Reasons, s.unmet()...)
 		return
 	}
-	if silent := s.silent(); len(silent) > 0 {
-		cell.Reasons = append(cell.Reasons, silent...)
+	if lost := append(s.silent(), s.unread()...); len(lost) > 0 {
+		cell.Reasons = append(cell.Reasons, lost...)
 		return
 	}
 	cell.Grade = residency.Proven

@@ -54,6 +54,28 @@ func lose(f Facts, pick func(residency.Observation) bool) Facts {
 	return f
 }
 
+// TestAnUnreadMemoryNeverMakesInside: what is outside stays so, and nothing is
+// inside that could have been outside before.
+func TestAnUnreadMemoryNeverMakesInside(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f, c := drawFacts(t), drawClaim(t)
+		read := Judge(c, f)
+		f.Unread = true
+		cell := Judge(c, f)
+		switch {
+		case cell.Verdict == residency.Inside:
+			t.Fatalf("inside though the memory could not be read: %+v", cell)
+		case read.Verdict == residency.Inside && (cell.Verdict != residency.Undetermined || !slices.Contains(cell.Reasons, residency.ReasonMemoryUnread)):
+			t.Fatalf("%v of %v, want undetermined for the memory", cell.Verdict, cell.Reasons)
+		case read.Verdict != residency.Inside && cell.Verdict != read.Verdict:
+			t.Fatalf("%v, with a memory that could be read %v", cell.Verdict, read.Verdict)
+		case !cell.Counts && read.Counts:
+			t.Fatalf("a cell no longer counts")
+		}
+	})
+}
+
 func TestLosingAResolverNeverMakesInside(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -30,6 +30,10 @@ type Memory struct {
 	BeforeAt time.Time
 
 	Confirm Confirmations
+
+	// Unread says that what earlier runs showed is to be known, and could not be
+	// read. Something of it could be outside, so nothing is inside.
+	Unread bool
 }
 
 // Past is what one or more earlier runs showed, all the same: their looks of
@@ -307,4 +311,13 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// unread returns the reason against inside that lies in a memory which could not
+// be read: what it holds could be outside.
+func (s *sight) unread() []residency.Reason {
+	if !s.facts.Unread {
+		return nil
+	}
+	return []residency.Reason{residency.ReasonMemoryUnread}
 }

@@ -235,6 +235,7 @@ var remedies = map[residency.Reason]string{
 	residency.ReasonRegionNotShown: "A provider's list that shows the region.",
 	residency.ReasonNotTailored:    "A name server that passes client subnets on, or one that stands in the market.",
 	residency.ReasonNoAddress:      "An answer with an address, or a line that says the name is retired.",
+	residency.ReasonMemoryUnread:   "The memory of earlier checks, which \"residency store check\" can say more about.",
 	residency.ReasonRTTUntrusted:   "Delays that can be believed: see the note above on those measured.",
 	residency.ReasonIntercepted:    "A path to the name servers on which nobody answers in their place.",
 	"nxdomain":                     "An answer with an address, or a line that says the name is retired.",

@@ -94,6 +94,7 @@ const (
 	ReasonIntercepted    Reason = "intercepted"
 	ReasonRTTUntrusted   Reason = "rtt-untrusted"
 	ReasonNoAddress      Reason = "no-address"
+	ReasonMemoryUnread   Reason = "memory-unread"
 )
 
 // Reasons returns the closed list: the reasons in the order of definition,
@@ -104,7 +105,7 @@ func Reasons() []Reason {
 		ReasonSourceMissing, ReasonStaleData, ReasonAnycast, ReasonEdge,
 		ReasonBypassesDNS, ReasonOtherRegion, ReasonRegionNotShown,
 		ReasonNotTailored, ReasonSpecialPurpose, ReasonIntercepted,
-		ReasonRTTUntrusted, ReasonNoAddress,
+		ReasonRTTUntrusted, ReasonNoAddress, ReasonMemoryUnread,
 	}
 	for _, f := range Failures() {
 		if !slices.Contains(list, Reason(f)) {

@@ -187,6 +187,7 @@ var reasonWords = map[Reason]string{
 	ReasonIntercepted:    "something on the way answers in the servers' place",
 	ReasonRTTUntrusted:   "measured delays could not be trusted",
 	ReasonNoAddress:      "the name has no address",
+	ReasonMemoryUnread:   "what earlier checks showed could not be read",
 }
 
 // Words returns the reason in words; a failure's words if it is one.

@@ -123,6 +123,8 @@ func (p *pass) cells(j *judging, b *batch, known bool) {
 		}
 		if known {
 			f.Memory = p.memoryOf(j, market.Code)
+		} else {
+			f.Unread = p.unread
 		}
 		records := drawn.Of(market.Code)
 		for _, i := range c.claims {

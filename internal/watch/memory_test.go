@@ -334,6 +334,13 @@ func TestAMemoryThatFails(t *testing.T) {
 			if len(run.Rounds) != 1 || len(run.Rounds[0].Observations) != 4 {
 				t.Errorf("%d rounds", len(run.Rounds))
 			}
+			want := residency.Undetermined // what is inside now was outside before, for all that is known
+			if method == "save" || method == "end" {
+				want = residency.Outside
+			}
+			if got := cell(t, run); got.Verdict != want || run.Claims[0].Standing == residency.Holding {
+				t.Errorf("%v of %v and %v, want %v", got.Verdict, got.Reasons, run.Claims[0].Standing, want)
+			}
 			s.shelf.fail = ""
 			run = s.at(t, 0.9, answer(inside))
 			if got := cell(t, run); run.Partial || len(run.Notices) > 0 || got.Verdict != residency.Outside {
