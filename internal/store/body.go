@@ -44,17 +44,24 @@ func (s *Store) bodies(ctx context.Context, db querier, hashes []residency.Hash,
 	for i, h := range hashes {
 		tags[i], wanted[h] = tag(h), true
 	}
-	rows, err := db.QueryContext(ctx, "SELECT hashes, data FROM "+tagged(1), jsonList(tags))
-	if err == nil {
-		err = s.pick(rows, wanted, found)
+	byTag := func() error {
+		rows, err := db.QueryContext(ctx, "SELECT hashes, data FROM "+tagged(1), jsonList(tags))
+		if err != nil {
+			return err
+		}
+		return s.pick(rows, wanted, found)
 	}
-	if err != nil || len(wanted) == 0 {
+	if err := byTag(); err != nil || len(wanted) == 0 {
 		return err
 	}
-	if rows, err = db.QueryContext(ctx, "SELECT hashes, data FROM "+untagged); err != nil {
+	rows, err := db.QueryContext(ctx, "SELECT hashes, data FROM "+untagged)
+	if err != nil {
 		return err
 	}
-	return s.pick(rows, wanted, found)
+	if err := s.pick(rows, wanted, found); err != nil || len(wanted) == 0 {
+		return err
+	}
+	return byTag() // another process may have written their tags between the two
 }
 
 // pick takes the wanted bodies out of blocks, and closes the rows of those.

@@ -29,6 +29,7 @@ const enough = 100
 type checking struct {
 	*Store
 	ctx    context.Context
+	db     querier // of one instant: runs may go on
 	found  Checked
 	bodies map[residency.Hash]bool
 }
@@ -41,11 +42,17 @@ func (c *checking) problem(format string, args ...any) {
 
 // Check reads the whole store: the database's own structure, every body
 // against its hash, and that the spans of each endpoint follow each other and
-// name bodies that are there. What it finds is in Checked.Problems; an error
-// means that it could not be finished. Whether the evidence log is what was
+// name bodies that are there. It reads the store as it is at one instant, so that
+// runs may go on. What it finds is in Checked.Problems; an error means that it
+// could not be finished. Whether the evidence log is what was
 // signed is another question, answered by "residency verify".
 func (s *Store) Check(ctx context.Context) (Checked, error) {
-	c := &checking{Store: s, ctx: ctx, bodies: map[residency.Hash]bool{}}
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return Checked{}, s.wrap("check store", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	c := &checking{Store: s, ctx: ctx, db: tx, bodies: map[residency.Hash]bool{}}
 	if info, err := os.Stat(s.path); err == nil {
 		c.found.Bytes = info.Size()
 		if info.Mode().Perm()&0o077 != 0 {
@@ -66,7 +73,7 @@ func (s *Store) Check(ctx context.Context) (Checked, error) {
 
 // structure asks the database about itself.
 func (c *checking) structure() error {
-	rows, err := c.read.QueryContext(c.ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", enough))
+	rows, err := c.db.QueryContext(c.ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", enough))
 	if err != nil {
 		return err
 	}
@@ -83,7 +90,7 @@ func (c *checking) structure() error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	keys, err := c.read.QueryContext(c.ctx, "PRAGMA foreign_key_check")
+	keys, err := c.db.QueryContext(c.ctx, "PRAGMA foreign_key_check")
 	if err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (c *checking) counts() error {
 		table string
 		into  *int64
 	}{{"runs", &c.found.Runs}, {"endpoints", &c.found.Endpoints}, {"spans", &c.found.Spans}, {"leaves", &c.found.Leaves}} {
-		if err := c.read.QueryRowContext(c.ctx, "SELECT count(*) FROM "+t.table).Scan(t.into); err != nil {
+		if err := c.db.QueryRowContext(c.ctx, "SELECT count(*) FROM "+t.table).Scan(t.into); err != nil {
 			return err
 		}
 	}
@@ -117,10 +124,10 @@ func (c *checking) counts() error {
 func (c *checking) checkBodies() error {
 	named := map[residency.Hash]residency.Hash{} // a location -> the body that names it
 	var upTo int64
-	if err := c.read.QueryRowContext(c.ctx, "SELECT up_to FROM tagged").Scan(&upTo); err != nil {
+	if err := c.db.QueryRowContext(c.ctx, "SELECT up_to FROM tagged").Scan(&upTo); err != nil {
 		return err
 	}
-	rows, err := c.read.QueryContext(c.ctx, "SELECT id, hashes, data FROM blocks")
+	rows, err := c.db.QueryContext(c.ctx, "SELECT id, hashes, data FROM blocks")
 	if err != nil {
 		return err
 	}
@@ -157,7 +164,7 @@ func (c *checking) checkBodies() error {
 	}
 	c.found.Bodies = int64(len(c.bodies))
 	var stray int
-	if err := c.read.QueryRowContext(c.ctx, "SELECT count(*) FROM body_tags WHERE block NOT IN (SELECT id FROM blocks)").Scan(&stray); err != nil {
+	if err := c.db.QueryRowContext(c.ctx, "SELECT count(*) FROM body_tags WHERE block NOT IN (SELECT id FROM blocks)").Scan(&stray); err != nil {
 		return err
 	}
 	if stray > 0 {
@@ -184,7 +191,7 @@ func (c *checking) checkTags(id int64, bodies []body) error {
 	for i := range bodies {
 		tags[i] = tag(bodies[i].hash)
 	}
-	rows, err := c.read.QueryContext(c.ctx, "SELECT tag FROM body_tags WHERE block = $1 AND tag IN "+ofList(2), id, jsonList(tags))
+	rows, err := c.db.QueryContext(c.ctx, "SELECT tag FROM body_tags WHERE block = $1 AND tag IN "+ofList(2), id, jsonList(tags))
 	if err != nil {
 		return err
 	}
@@ -206,7 +213,7 @@ func (c *checking) checkTags(id int64, bodies []body) error {
 
 // checkLatest holds the last packets of open spans to their hashes.
 func (c *checking) checkLatest() error {
-	rows, err := c.read.QueryContext(c.ctx, "SELECT hash, data FROM latest_packets")
+	rows, err := c.db.QueryContext(c.ctx, "SELECT hash, data FROM latest_packets")
 	if err != nil {
 		return err
 	}
@@ -228,7 +235,7 @@ func (c *checking) checkLatest() error {
 
 // checkSpans holds the spans of each endpoint to following each other.
 func (c *checking) checkSpans() error {
-	rows, err := c.read.QueryContext(c.ctx, "SELECT "+spanColumns+" FROM endpoints e JOIN spans s ON s.endpoint = e.id ORDER BY e.id, s.first_seq")
+	rows, err := c.db.QueryContext(c.ctx, "SELECT "+spanColumns+" FROM endpoints e JOIN spans s ON s.endpoint = e.id ORDER BY e.id, s.first_seq")
 	if err != nil {
 		return err
 	}
@@ -277,7 +284,7 @@ func (c *checking) checkSpan(before, r spanRow) {
 
 // checkRuns holds every run to the bodies that its header names.
 func (c *checking) checkRuns() error {
-	heads, err := c.headers(c.ctx, "ORDER BY seq")
+	heads, err := c.headers(c.ctx, c.db, "ORDER BY seq")
 	if err != nil {
 		return err
 	}
@@ -306,7 +313,7 @@ func (c *checking) checkRuns() error {
 
 // checkLog holds the leaves to being without a gap.
 func (c *checking) checkLog() error {
-	size, err := c.Size(c.ctx)
+	size, err := logSize(c.ctx, c.db)
 	if err == nil && size != c.found.Leaves {
 		c.problem("the log has %d leaves, and the last is number %d", c.found.Leaves, size-1)
 	}

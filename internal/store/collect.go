@@ -14,6 +14,9 @@ import (
 func (s *Store) collect(ctx context.Context) error {
 	const action = "collect what nothing names"
 	err := s.tx(ctx, action, func(w *writer) error {
+		if err := w.tagRest(1); err != nil { // of a run that was broken off: what trim leaves of a block has its tags
+			return err
+		}
 		const into = "INSERT OR IGNORE INTO live (hash) SELECT "
 		for _, text := range []string{
 			"DROP TABLE IF EXISTS live",

@@ -62,7 +62,7 @@ func (s *Store) Runs(ctx context.Context, from, to time.Time) iter.Seq2[residenc
 }
 
 func (s *Store) runs(ctx context.Context, where string, args ...any) ([]residency.Run, error) {
-	heads, err := s.headers(ctx, where, args...)
+	heads, err := s.headers(ctx, s.read, where, args...)
 	if err != nil {
 		return nil, s.wrap("read runs", err)
 	}
@@ -76,8 +76,8 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]residenc
 	return list, nil
 }
 
-func (s *Store) headers(ctx context.Context, where string, args ...any) ([]header, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+headerColumns+" FROM runs "+where, args...)
+func (s *Store) headers(ctx context.Context, db querier, where string, args ...any) ([]header, error) {
+	rows, err := db.QueryContext(ctx, "SELECT "+headerColumns+" FROM runs "+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ type Extent struct {
 // Extent returns how much a run did; ok is false when there is none of that
 // number, or it has not ended.
 func (s *Store) Extent(ctx context.Context, seq int64) (e Extent, ok bool, err error) {
-	heads, err := s.headers(ctx, "WHERE seq = $1 AND finished > 0", seq)
+	heads, err := s.headers(ctx, s.read, "WHERE seq = $1 AND finished > 0", seq)
 	if err != nil || len(heads) == 0 {
 		return Extent{}, false, s.wrap("read run", err)
 	}

@@ -111,9 +111,13 @@ func (s *Store) Records(ctx context.Context, kind string) iter.Seq2[residency.Re
 
 // Size returns how many leaves the evidence log has.
 func (s *Store) Size(ctx context.Context) (int64, error) {
-	var n int64
-	err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(n) + 1, 0) FROM leaves").Scan(&n)
+	n, err := logSize(ctx, s.read)
 	return n, s.wrap("read size of the log", err)
+}
+
+func logSize(ctx context.Context, db querier) (n int64, err error) {
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(n) + 1, 0) FROM leaves").Scan(&n)
+	return n, err
 }
 
 // Leaves yields the leaves from one number up to, but not including, another.

@@ -259,3 +259,32 @@ func TestPruneWaits(t *testing.T) {
 		t.Errorf("Prune during the run of another = %v, want %v", err, store.ErrBusy)
 	}
 }
+
+// TestPruneAfterARunThatWasBrokenOff deletes a part of a block that has no tags
+// yet, since its run was killed; the store can be written as before.
+func TestPruneAfterARunThatWasBrokenOff(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := 1; n <= 3; n++ {
+		storetest.Do(t, s, n, storetest.Round(1, 1, n), storetest.Round(2, 1, n))
+	}
+	seq, err := s.Begin(t.Context(), storetest.RunAt(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := []residency.KeptRound{storetest.Round(1, 2, 4), storetest.Round(2, 2, 4)}
+	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: changed}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	if _, err := s.Prune(t.Context(), store.Pruning{Before: storetest.RunAt(4).At.Add(time.Hour), By: "me", Reason: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	readable(t, s, changed...)
+	whole(t, s)
+	storetest.Do(t, s, 5, storetest.Round(1, 3, 5))
+	whole(t, s)
+}

@@ -91,7 +91,7 @@ func restore(ctx context.Context, path, from string, o Options, by, reason strin
 // copyChecked copies the store to a file that does not exist yet, brings the
 // copy up to date, and checks what becomes of it.
 func (s *Store) copyChecked(ctx context.Context, to string, o Options) (Checked, error) {
-	c := &checking{Store: s, ctx: ctx} // of any version
+	c := &checking{Store: s, ctx: ctx, db: s.read} // of any version
 	if err := c.structure(); err != nil {
 		return Checked{}, err
 	}

@@ -118,3 +118,27 @@ func TestNumbersOfBlocksAreNotUsedAgain(t *testing.T) {
 	}
 	readable(t, s, round)
 }
+
+// TestBodiesWhoseTagsAreBeingWritten finds bodies whose tags another process
+// writes between the two queries of a reader.
+func TestBodiesWhoseTagsAreBeingWritten(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	seq, err := s.Begin(t.Context(), storetest.RunAt(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	round := storetest.Round(1, 1, 1)
+	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{round}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.BodiesWhile(t.Context(), []residency.Hash{residency.HashOf(round.Sight)}, func() {
+		if err := s.End(t.Context(), seq, residency.RunEnd{Run: storetest.RunAt(1)}); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil || len(got) != 1 {
+		t.Errorf("bodies while their tags are written = %d, %v, want the one", len(got), err)
+	}
+}

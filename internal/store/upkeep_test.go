@@ -217,3 +217,39 @@ func damage(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 }
+
+// TestCheckWhileRunsGoOn: what a run writes while a check is under way is no
+// damage.
+func TestCheckWhileRunsGoOn(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	var rounds []residency.KeptRound
+	for n := range 200 {
+		rounds = append(rounds, storetest.Round(n, 1, 1))
+	}
+	storetest.Do(t, s, 1, rounds...)
+	r, err := store.Open(t.Context(), s.Path(), store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 30 {
+			if c, err := r.Check(t.Context()); err != nil || len(c.Problems) > 0 {
+				t.Errorf("Check while runs go on = %q, %v", c.Problems, err)
+				return
+			}
+		}
+	}()
+	for n := 2; ; n++ {
+		select {
+		case <-done:
+			return
+		default:
+			storetest.Do(t, s, n, storetest.Round(1, n, n))
+		}
+	}
+}
