@@ -12,11 +12,6 @@ const (
 	CauseTime         Cause = "time"                  // enough runs have confirmed it, or a whole window has passed
 )
 
-// Causes returns the closed list.
-func Causes() []Cause {
-	return []Cause{CauseMoved, CauseReclassified, CausePolicy, CauseDue, CauseLooks, CauseTime}
-}
-
 // Words says the cause in plain words.
 func (c Cause) Words() string {
 	switch c {
