@@ -109,7 +109,7 @@ func runExplain(ctx context.Context, e *env, f explainFlags, host string) error 
 		engine.Markets = slices.DeleteFunc(engine.Markets, func(m residency.Market) bool { return m.Code != market })
 	}
 	name := strings.TrimSuffix(strings.ToLower(host), ".")
-	engine.Endpoints = slices.DeleteFunc(engine.Endpoints, func(ep residency.Endpoint) bool { return ep.Host != name })
+	engine.Endpoints = slices.DeleteFunc(slices.Clone(engine.Endpoints), func(ep residency.Endpoint) bool { return ep.Host != name })
 	if len(engine.Endpoints) == 0 {
 		return misused("%s names no endpoint %q\nhint: residency check %s --market IN --regions US,SG looks at a host without a configuration", f.config, host, host)
 	}

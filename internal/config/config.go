@@ -217,15 +217,19 @@ type Correction struct {
 	Where                   string
 }
 
-// Endpoints returns the endpoints of all vendors, in file order.
+// Endpoints returns the endpoints of all vendors, in file order. They may be
+// those of the configuration itself: they are to be read only.
 func (c *Config) Endpoints() []residency.Endpoint {
-	var all []residency.Endpoint
+	var lists [][]residency.Endpoint
 	for _, v := range c.Vendors {
 		for _, s := range v.Services {
-			all = append(all, s.Endpoints...)
+			lists = append(lists, s.Endpoints)
 		}
 	}
-	return all
+	if len(lists) == 1 { // a copy of a hundred thousand is felt
+		return slices.Clip(lists[0])
+	}
+	return slices.Concat(lists...)
 }
 
 // DefaultServers returns the servers asked when the file names none: two

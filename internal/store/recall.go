@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -55,25 +56,35 @@ type known struct {
 }
 
 // spansSince hands every span of the endpoints that reaches to the run from or
-// later to add, in order of endpoint and time; at least the latest of each.
+// later to add, those of an endpoint in the order of time; at least the latest of
+// each.
 func spansSince(ctx context.Context, db querier, endpoints []string, from int64, add func(spanRow)) error {
+	list := make([]spanRow, 0, most)
 	for chunk := range slices.Chunk(endpoints, most) {
 		rows, err := db.QueryContext(ctx, "SELECT "+spanColumns+` FROM endpoints e JOIN spans s ON s.endpoint = e.id
-			WHERE e.name IN `+ofList(2)+` AND s.first_seq >= coalesce((SELECT max(x.first_seq) FROM spans x WHERE x.endpoint = e.id AND x.first_seq <= $1), 0)
-			ORDER BY e.id, s.first_seq`, from, jsonList(chunk))
+			WHERE e.name IN `+ofList(2)+` AND s.first_seq >= coalesce((SELECT max(x.first_seq) FROM spans x WHERE x.endpoint = e.id AND x.first_seq <= $1), 0)`, from, jsonList(chunk))
 		if err != nil {
 			return err
 		}
+		list = list[:0]
 		for rows.Next() {
 			var r spanRow
 			if err := r.scan(rows); err != nil {
 				rows.Close()
 				return err
 			}
-			add(r)
+			list = append(list, r)
 		}
 		if err := rows.Err(); err != nil {
 			return err
+		}
+		// The database would sort whole rows, which are nearly always in order.
+		byTime := func(a, b spanRow) int { return cmp.Compare(a.first, b.first) }
+		if !slices.IsSortedFunc(list, byTime) {
+			slices.SortStableFunc(list, byTime)
+		}
+		for i := range list {
+			add(list[i])
 		}
 	}
 	return nil
