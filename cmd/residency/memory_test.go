@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"io"
 	"slices"
 	"testing"
+
+	"residency/internal/config"
+	"residency/internal/residency"
 )
 
 func TestPerson(t *testing.T) {
@@ -57,5 +62,48 @@ func TestRecordOnceNamesWho(t *testing.T) {
 	}
 	if want := []string{"residency", "", "root"}; !slices.Equal(got, want) {
 		t.Errorf("recorded by %q, want %q", got, want)
+	}
+}
+
+// TestAConfigurationIsRecordedAfterOneThatWasNotNoted: the program was killed
+// between recording a configuration and noting that; going back to the one
+// before is recorded too.
+func TestAConfigurationIsRecordedAfterOneThatWasNotNoted(t *testing.T) {
+	t.Parallel()
+	w := watchedStore(t, 1, 0)
+	e := testEnv(io.Discard, io.Discard)
+	one := &config.Config{SHA256: "1"}
+	if err := e.recordFiles(t.Context(), w.store, one); err != nil {
+		t.Fatal(err)
+	}
+	killed, kill := context.WithCancel(t.Context())
+	e.user = func() string { kill(); return "" }
+	if err := e.recordFiles(killed, w.store, &config.Config{SHA256: "2"}); err == nil {
+		t.Fatal("a record while the program is killed succeeded")
+	}
+	e.user = nil
+	body, err := json.Marshal(configRecordOf(&config.Config{SHA256: "2"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Record(t.Context(), residency.Record{Kind: "config", At: w.now, Body: body}); err != nil { // what it came to
+		t.Fatal(err)
+	}
+	if err := e.recordFiles(t.Context(), w.store, one); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for r, err := range w.store.Records(t.Context(), "config") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c configRecord
+		if err := json.Unmarshal(r.Body, &c); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, c.SHA256)
+	}
+	if want := []string{"1", "2", "1"}; !slices.Equal(got, want) {
+		t.Errorf("recorded %q, want %q", got, want)
 	}
 }

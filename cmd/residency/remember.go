@@ -95,6 +95,11 @@ func (e *env) recordFiles(ctx context.Context, s *store.Store, cfg *config.Confi
 	if from == last {
 		return nil
 	}
+	if last != "" { // where the program is killed before the end of this, the next one looks
+		if err := s.SetMemo(ctx, memo, ""); err != nil {
+			return fmt.Errorf("record config: %w", err)
+		}
+	}
 	if err := e.recordOnce(ctx, s, "config", configRecordOf(cfg)); err != nil {
 		return err
 	}
@@ -158,6 +163,9 @@ func (e *env) recordOnce(ctx context.Context, s *store.Store, kind string, v any
 	hash := residency.HashOf(body)
 	if hash == last || last == (residency.Hash{}) && string(body) == "null" {
 		return nil
+	}
+	if err := s.SetMemo(ctx, memo, residency.HashOf(nil)); err != nil { // of no value: a program that is killed now leaves it to the next
+		return fmt.Errorf("record %s: %w", kind, err)
 	}
 	who, err := e.person("")
 	if err != nil {

@@ -148,8 +148,8 @@ func (s *sight) wasOutside() bool {
 }
 
 // retired reports whether the endpoint is out of use, as declared, and nothing
-// since then says otherwise: no address, and no silence that could hide one. An
-// endpoint that is an address cannot be seen again, as nobody is asked for it.
+// since then says otherwise: no address, and no silence that could hide one, nor
+// a memory that could not be read and may know of one. An endpoint that is an address cannot be seen again, as nobody is asked for it.
 func (s *sight) retired() bool {
 	e := s.facts.Endpoint
 	if !e.RetiredAt(s.facts.At) {
@@ -158,7 +158,7 @@ func (s *sight) retired() bool {
 	if e.Address.IsValid() {
 		return true
 	}
-	if showsAny(s.facts.Looks) {
+	if s.facts.Unread || showsAny(s.facts.Looks) {
 		return false
 	}
 	for _, p := range s.facts.Past {

@@ -258,6 +258,21 @@ func TestRetiredInTheWindow(t *testing.T) {
 	}
 }
 
+// TestRetiredWhileTheMemoryIsUnread: what could not be read may have shown the
+// endpoint after it was out of use, so it counts.
+func TestRetiredWhileTheMemoryIsUnread(t *testing.T) {
+	t.Parallel()
+	d := newDiary()
+	d.facts.Endpoint.Retired = due
+	for _, unread := range []bool{false, true} {
+		d.facts.Unread = unread
+		cell := d.judge(due.Add(time.Hour), locations(), "g A A specific nxdomain")
+		if cell.Counts != unread || cell.Verdict != residency.NotMeasured {
+			t.Errorf("unread %v: %v, counts %v, want not measured, counts %v", unread, cell.Verdict, cell.Counts, unread)
+		}
+	}
+}
+
 // TestSilenceInTheWindow: what a resolver said earlier in the window still
 // counts, and one that is asked no more blocks nothing.
 func TestSilenceInTheWindow(t *testing.T) {

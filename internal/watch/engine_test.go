@@ -189,3 +189,25 @@ func TestRunWithNothingToDo(t *testing.T) {
 		t.Errorf("run %+v, want a claim unknown and no rounds", run)
 	}
 }
+
+// TestAWaiverCoversNoUnreadMemory: what cannot be told, as earlier runs cannot
+// be read, may be outside where no waiver allows it.
+func TestAWaiverCoversNoUnreadMemory(t *testing.T) {
+	t.Parallel()
+	for _, undue := range []bool{false, true} {
+		s := newStory(t)
+		s.Waivers = []residency.Waiver{{ID: "w", Claims: []string{s.Claims[0].ID}, Until: start.Add(1000 * time.Hour),
+			Verdicts: []residency.Verdict{residency.Undetermined, residency.NotMeasured}}}
+		s.at(t, 0, answer(outside))
+		if run := s.at(t, 2, answer(outside)); run.Claims[0].Effective != residency.Broken {
+			t.Fatalf("outside: %v", run.Claims[0].Effective)
+		}
+		if undue {
+			s.Due = func(residency.Endpoint) bool { return false }
+		}
+		s.shelf.fail = "recall"
+		if got := s.at(t, 2.5, answer(inside)).Claims[0]; got.Effective != residency.StandingUnknown || got.Counts.Waived == 0 {
+			t.Errorf("undue %v: the memory cannot be read, and the claim is effectively %v", undue, got.Effective)
+		}
+	}
+}

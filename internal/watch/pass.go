@@ -117,7 +117,7 @@ func (p *pass) end(ctx context.Context) residency.Run {
 		p.run.Partial, p.run.PartialBy = true, ended(ctx)
 	}
 	for i, t := range p.tallies {
-		p.run.Claims = append(p.run.Claims, p.history(i, t.Stand(p.run.At)))
+		p.run.Claims = append(p.run.Claims, p.history(i, p.stand(t)))
 	}
 	p.run.Finished = p.e.Now()
 	if p.memory == nil {
@@ -137,6 +137,17 @@ func (p *pass) end(ctx context.Context) residency.Run {
 		p.fail(&p.unsaved, "this run is not remembered", err)
 	}
 	return p.run
+}
+
+// stand returns the standing of a claim. Where something of earlier runs could
+// not be read, a waiver for what cannot be told may cover what is outside, where
+// nobody has allowed it: then it is not known how the claim stands with waivers.
+func (p *pass) stand(t *policy.Tally) residency.ClaimStanding {
+	s := t.Stand(p.run.At)
+	if p.unread && s.Effective == residency.Holding && s.Standing != residency.Holding {
+		s.Effective = residency.StandingUnknown
+	}
+	return s
 }
 
 // history adds to a claim's standing what its history says.
