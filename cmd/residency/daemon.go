@@ -270,7 +270,9 @@ func (d *daemon) once(ctx context.Context, due watch.Due) {
 	end := d.beat.Begin(ctx)
 	engine := d.house.engine(d.e, time.Time{})
 	engine.Slim = true
-	engine.Due = d.dueEndpoints(due.Entries)
+	if !d.unlike(ctx) {
+		engine.Due = d.dueEndpoints(due.Entries)
+	}
 	engine.Header.Due, engine.Header.Missed = due.At, due.Missed
 	engine.Progress = func(int, int) { d.alive() }
 	switch {
@@ -296,6 +298,17 @@ func (d *daemon) dueEndpoints(entries []string) func(residency.Endpoint) bool {
 			return g.endpoints[e.Key()] && slices.Contains(entries, g.entry.Name)
 		})
 	}
+}
+
+// unlike reports whether what is remembered was judged by another configuration,
+// or may have been: until a whole run by this one has looked at everything, no
+// endpoint stands by what was found before.
+func (d *daemon) unlike(ctx context.Context) bool {
+	if d.store == nil {
+		return false
+	}
+	whole, ok, err := d.store.LastWhole(ctx)
+	return err != nil || !ok || whole.ConfigSHA256 != d.cfg.SHA256
 }
 
 // ended shows and tells what a run found.
@@ -336,8 +349,13 @@ func (d *daemon) ended(ctx context.Context, run residency.Run) {
 }
 
 // reassess judges what is known again at an instant at which that changes: a
-// claim comes due, or a waiver ends.
+// claim comes due, or a waiver ends. Where that was found by another
+// configuration it says nothing of this one, and everything is looked at.
 func (d *daemon) reassess(ctx context.Context, at time.Time) {
+	if d.unlike(ctx) {
+		d.once(ctx, watch.Due{At: at})
+		return
+	}
 	d.busy.Lock()
 	defer d.busy.Unlock()
 	engine := d.house.engine(d.e, time.Time{})

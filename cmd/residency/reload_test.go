@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"residency/internal/config"
+	"residency/internal/residency"
 )
 
 func TestReloader(t *testing.T) {
@@ -68,4 +69,38 @@ func TestReloader(t *testing.T) {
 			t.Errorf("%d readings on demand begun and %d ended, want 2 and 2: nobody is to wait for ever", begun, ended)
 		}
 	})
+}
+
+// TestAnotherClaimIsLookedAt: a claim that is stricter in a new configuration
+// does not stand by what was found inside for the old one, when something is due
+// to be judged before the next check.
+func TestAnotherClaimIsLookedAt(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, day("2015-01-26", 8), oneSubnet)
+	daily := strings.Replace(faultConfig, "0 * * * *", "0 9 * * *", 1)
+	waiver := "[[waiver]]\nid = \"w\"\nowner = \"a\"\napprover = \"b\"\nreason = \"c\"\nclaims = [\"phase-2a\"]\nverdicts = [\"not_measured\"]\nfrom = 2015-01-01\nuntil = 2015-01-26\n"
+	latest := func() residency.Run {
+		s, err := st.e.openStore(t.Context(), st.d.cfg, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		runs, err := s.LastRuns(t.Context(), 1)
+		if err != nil || len(runs) == 0 {
+			t.Fatalf("%d runs, %v", len(runs), err)
+		}
+		return runs[0]
+	}
+	st.acts = []act{{day("2015-01-26", 12), func(st *stage) {
+		if c := latest().Claims[0]; c.Standing != residency.Holding {
+			t.Fatalf("%s is %v before it changes, want holding", c.Claim.ID, c.Standing)
+		}
+		st.base = strings.Replace(st.base, `regions = ["US", "SG"]`, `regions = ["US"]`, 1)
+		st.change(daily + waiver)
+	}}}
+	st.play(st.configure(daily+waiver), day("2015-01-27", 2))
+	run := latest()
+	if c := run.Claims[0]; run.At.Before(day("2015-01-27")) || c.Standing == residency.Holding {
+		t.Errorf("at %v (reassessed: %v) %s is %v, which no look says of it", run.At, run.Reassessed, c.Claim.ID, c.Standing)
+	}
 }
