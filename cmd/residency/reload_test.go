@@ -97,6 +97,19 @@ func TestAnotherClaimIsLookedAt(t *testing.T) {
 		}
 		st.base = strings.Replace(st.base, `regions = ["US", "SG"]`, `regions = ["US"]`, 1)
 		st.change(daily + waiver)
+		run := latest()
+		cfg, err := st.e.loader().Load(st.d.cfg.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.Claims[2].Standing, cfg.Claims[2].Floor = residency.Broken, residency.Proven // all of it waived
+		unjudged(&run, cfg.Claims)
+		if c := run.Claims[2]; c.Standing != residency.Broken || c.Effective != residency.StandingUnknown {
+			t.Errorf("status of one that was broken and waived: %v, effectively %v", c.Standing, c.Effective)
+		}
+		if a, b := run.Claims[0], run.Claims[1]; a.Standing != residency.StandingUnknown || b.Standing != residency.Holding || len(run.Claims) != 3 {
+			t.Errorf("status before the next check: %s %v, %s %v, want unknown and holding", a.Claim.ID, a.Standing, b.Claim.ID, b.Standing)
+		}
 	}}}
 	st.play(st.configure(daily+waiver), day("2015-01-27", 2))
 	run := latest()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -192,16 +193,43 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	return run, nil
 }
 
-// unjudged adds the claims of the configuration that the run did not judge: a
-// claim that was added since is not known to hold.
+// unjudged has the claims of the configuration unknown that the run did not
+// judge: one that was added since is not known to hold, nor one that says
+// something else than it did. What was broken then stays so.
 func unjudged(run *residency.Run, claims []residency.Claim) {
+	run.Claims, run.Notices = slices.Clone(run.Claims), slices.Clone(run.Notices)
 	for _, c := range claims {
-		if !c.Live() || judges(run, c.ID) {
+		if !c.Live() {
 			continue
 		}
-		run.Claims = append(slices.Clone(run.Claims), residency.ClaimStanding{Claim: c}) // nothing is known of it
-		run.Notices = append(slices.Clone(run.Notices), fmt.Sprintf("%s was not judged yet: it is new in the configuration", c.ID))
+		i := slices.IndexFunc(run.Claims, func(s residency.ClaimStanding) bool { return s.Claim.ID == c.ID })
+		switch {
+		case i < 0:
+			run.Claims = append(run.Claims, residency.ClaimStanding{Claim: c}) // nothing is known of it
+			run.Notices = append(run.Notices, fmt.Sprintf("%s was not judged yet: it is new in the configuration", c.ID))
+		case run.Claims[i].Effective != residency.Broken && !sameTerms(run.Claims[i].Claim, c):
+			now := residency.ClaimStanding{Claim: c}
+			if run.Claims[i].Standing == residency.Broken { // and all that was outside was excepted
+				now.Standing = residency.Broken
+			}
+			run.Claims[i] = now
+			run.Notices = append(run.Notices, fmt.Sprintf("%s was not judged yet as it is in the configuration now", c.ID))
+		}
 	}
+}
+
+// sameTerms reports whether what lies inside by one claim does by the other. As
+// JSON, so that one that was remembered is like one that was loaded.
+func sameTerms(a, b residency.Claim) bool {
+	terms := func(c residency.Claim) string {
+		data, err := json.Marshal(residency.Claim{Kind: c.Kind, Vendor: c.Vendor, Services: c.Services, Markets: c.Markets,
+			Regions: c.Regions, Never: c.Never, CDNRegions: c.CDNRegions, Floor: c.Floor})
+		if err != nil {
+			return err.Error()
+		}
+		return string(data)
+	}
+	return terms(a) == terms(b)
 }
 
 // stateClaims brings standings up to now: a claim may have come due since, and
