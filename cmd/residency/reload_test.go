@@ -117,3 +117,24 @@ func TestAnotherClaimIsLookedAt(t *testing.T) {
 		t.Errorf("at %v (reassessed: %v) %s is %v, which no look says of it", run.At, run.Reassessed, c.Claim.ID, c.Standing)
 	}
 }
+
+// TestANarrowerWaiver: what a waiver covered at the check is not excepted by one
+// of the same name that covers something else by now.
+func TestANarrowerWaiver(t *testing.T) {
+	t.Parallel()
+	was := residency.Waiver{ID: "w", Claims: []string{"c"}, Until: scriptClock.Add(time.Hour),
+		Verdicts: []residency.Verdict{residency.Outside}, Countries: residency.CountriesOf(residency.MustCountry("CN"), residency.MustCountry("KR"))}
+	longer, narrower := was, was
+	longer.Until, narrower.Countries = was.Until.Add(time.Hour), residency.CountriesOf(residency.MustCountry("KR"))
+	for _, tt := range []struct {
+		now  residency.Waiver
+		want residency.Standing
+	}{{was, residency.Holding}, {longer, residency.Holding}, {narrower, residency.Broken}} {
+		run := residency.Run{Waivers: []residency.Waiver{was}, Claims: []residency.ClaimStanding{{
+			Claim: residency.Claim{ID: "c"}, Standing: residency.Broken, Effective: residency.Holding, Waived: []string{"w"}}}}
+		waiversNow(&run, []residency.Waiver{tt.now}, scriptClock)
+		if got := run.Claims[0].Effective; got != tt.want {
+			t.Errorf("with a waiver for %v until %v: effectively %v, want %v", tt.now.Countries.Codes(), tt.now.Until, got, tt.want)
+		}
+	}
+}

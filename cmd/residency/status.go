@@ -120,12 +120,15 @@ func withoutWaivers(run *residency.Run) {
 }
 
 // waiversNow brings what waivers cover up to now: where one of a claim has
-// ended since the check, or was taken out, nothing of the claim is excepted,
-// until the next check has seen what the others cover.
+// ended since the check, was taken out or covers something else, nothing of the
+// claim is excepted, until the next check has seen what the others cover.
 func waiversNow(run *residency.Run, waivers []residency.Waiver, now time.Time) {
+	before := run.Waivers
 	run.Waivers = waivers
 	holds := func(id string) bool {
-		return slices.ContainsFunc(waivers, func(w residency.Waiver) bool { return w.ID == id && w.Holds(now) })
+		return slices.ContainsFunc(waivers, func(w residency.Waiver) bool {
+			return w.ID == id && w.Holds(now) && slices.ContainsFunc(before, func(b residency.Waiver) bool { return b.ID == id && sameScope(b, w) })
+		})
 	}
 	for i := range run.Claims {
 		c := &run.Claims[i]
@@ -141,6 +144,12 @@ func waiversNow(run *residency.Run, waivers []residency.Waiver, now time.Time) {
 			}
 		}
 	}
+}
+
+// sameScope reports whether two waivers cover the same, but for when.
+func sameScope(a, b residency.Waiver) bool {
+	return a.Vendor == b.Vendor && a.Countries == b.Countries && slices.Equal(a.Claims, b.Claims) && slices.Equal(a.Services, b.Services) &&
+		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Markets, b.Markets) && slices.Equal(a.Verdicts, b.Verdicts)
 }
 
 // mostShown is how many hosts status opens, so that it answers in no time: more
