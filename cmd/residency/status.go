@@ -182,6 +182,9 @@ func (e *env) latest(ctx context.Context, cfg *config.Config, s *store.Store, id
 	run.Claims = slices.DeleteFunc(run.Claims, func(c residency.ClaimStanding) bool {
 		return len(ids) > 0 && !slices.Contains(ids, c.Claim.ID)
 	})
+	if err := addUnseen(ctx, cfg, s, &run, now); err != nil {
+		return run, err
+	}
 	if err := stateClaims(ctx, s, &run, now); err != nil {
 		return run, err
 	}

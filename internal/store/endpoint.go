@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"net/netip"
@@ -59,6 +60,24 @@ func (w *writer) endpoints(names []string, numbers map[string]int64) error {
 		numbers[name] = id
 	}
 	return rows.Err()
+}
+
+// Unseen returns those of the endpoints, by Endpoint.Key, that were never looked
+// at, in their order.
+func (s *Store) Unseen(ctx context.Context, endpoints []string) ([]string, error) {
+	var unseen []string
+	for chunk := range slices.Chunk(endpoints, most) {
+		rows, err := s.read.QueryContext(ctx, "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT name FROM endpoints) ORDER BY key", jsonList(chunk))
+		if err != nil {
+			return nil, s.wrap("read endpoints", err)
+		}
+		names, err := texts(rows)
+		if err != nil {
+			return nil, s.wrap("read endpoints", err)
+		}
+		unseen = append(unseen, names...)
+	}
+	return unseen, nil
 }
 
 // renew keeps what is known of an endpoint that has its number.
