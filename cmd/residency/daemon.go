@@ -16,6 +16,7 @@ import (
 	"residency/internal/config"
 	"residency/internal/heartbeat"
 	"residency/internal/ledger"
+	"residency/internal/policy"
 	"residency/internal/report"
 	"residency/internal/residency"
 	"residency/internal/store"
@@ -300,15 +301,21 @@ func (d *daemon) dueEndpoints(entries []string) func(residency.Endpoint) bool {
 	}
 }
 
-// unlike reports whether what is remembered was judged by another configuration,
-// or may have been: until a whole run by this one has looked at everything, no
-// endpoint stands by what was found before.
+// unlike reports whether what is remembered was judged by another configuration
+// or by the rules of another version, or may have been: until a whole run by
+// these has looked at everything, no endpoint stands by what was found before.
 func (d *daemon) unlike(ctx context.Context) bool {
 	if d.store == nil {
 		return false
 	}
 	whole, ok, err := d.store.LastWhole(ctx)
-	return err != nil || !ok || whole.ConfigSHA256 != d.cfg.SHA256
+	return err != nil || !ok || judgedOtherwise(whole, d.cfg.SHA256)
+}
+
+// judgedOtherwise reports whether a run was judged by another configuration, or by
+// other rules, than one would be now.
+func judgedOtherwise(run residency.Run, config string) bool {
+	return run.ConfigSHA256 != config || run.Rules != policy.Version
 }
 
 // ended shows and tells what a run found.

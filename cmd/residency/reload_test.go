@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"residency/internal/config"
+	"residency/internal/policy"
 	"residency/internal/residency"
 )
 
@@ -69,6 +70,22 @@ func TestReloader(t *testing.T) {
 			t.Errorf("%d readings on demand begun and %d ended, want 2 and 2: nobody is to wait for ever", begun, ended)
 		}
 	})
+}
+
+// TestJudgedOtherwise: the rules of another version of the program are as another
+// configuration.
+func TestJudgedOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		config string
+		rules  int
+		want   bool
+	}{{"a", policy.Version, false}, {"b", policy.Version, true}, {"a", policy.Version - 1, true}, {"a", policy.Version + 1, true}} {
+		run := residency.Run{ConfigSHA256: tt.config, Rules: tt.rules}
+		if got := judgedOtherwise(run, "a"); got != tt.want {
+			t.Errorf("judgedOtherwise(%s, rules %d) = %v, want %v", tt.config, tt.rules, got, tt.want)
+		}
+	}
 }
 
 // TestAnotherClaimIsLookedAt: a claim that is stricter in a new configuration
