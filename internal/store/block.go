@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"residency/internal/residency"
 )
@@ -99,6 +100,19 @@ func hashesOf(bodies []body) []byte {
 		all = append(all, bodies[i].hash[:]...)
 	}
 	return all
+}
+
+// each yields hashes that are kept one after the other. What is too short for
+// one, as in a damaged file, is left out.
+func each(hashes []byte) iter.Seq[residency.Hash] {
+	return func(yield func(residency.Hash) bool) {
+		const size = len(residency.Hash{})
+		for ; len(hashes) >= size; hashes = hashes[size:] {
+			if !yield(residency.Hash(hashes[:size])) {
+				return
+			}
+		}
+	}
 }
 
 // keep remembers bodies under their hashes; those that are there are left as

@@ -73,8 +73,8 @@ func (s *Store) pick(rows *sql.Rows, wanted map[residency.Hash]bool, found map[r
 			return err
 		}
 		some := false
-		for h := range slices.Chunk(hashes, len(residency.Hash{})) {
-			some = some || wanted[residency.Hash(h)]
+		for h := range each(hashes) {
+			some = some || wanted[h]
 		}
 		if !some {
 			continue

@@ -140,16 +140,17 @@ func (c *checking) checkBodies() error {
 		}
 		bodies, err := c.openBlock(packed, hashes)
 		if err != nil {
-			for h := range slices.Chunk(hashes, len(residency.Hash{})) {
-				c.problem("body %x cannot be unpacked", h)
+			for h := range each(hashes) {
+				c.problem("body %s cannot be unpacked", h)
 			}
+			c.problem("block %d: %v", id, err)
 			continue
 		}
 		for _, b := range bodies {
 			c.checkBody("body", b.hash, b.data)
 			c.bodies[b.hash] = true
-			for ref := range slices.Chunk(b.refs, len(residency.Hash{})) {
-				named[residency.Hash(ref)] = b.hash
+			for ref := range each(b.refs) {
+				named[ref] = b.hash
 			}
 		}
 		if id > upTo {

@@ -101,8 +101,8 @@ func (w *writer) blocks(kind int, after int64, most int) ([]block, error) {
 // mark finds out which bodies of a block are live.
 func (w *writer) mark(b *block) error {
 	list := make([]string, 0, len(b.hashes)/len(residency.Hash{}))
-	for h := range slices.Chunk(b.hashes, len(residency.Hash{})) {
-		list = append(list, hex.EncodeToString(h))
+	for h := range each(b.hashes) {
+		list = append(list, hex.EncodeToString(h[:]))
 	}
 	rows, err := w.query("SELECT hash FROM live WHERE hash IN (SELECT unhex(value) FROM json_each($1))", jsonList(list))
 	if err != nil {
@@ -117,8 +117,8 @@ func (w *writer) mark(b *block) error {
 		}
 		live[residency.Hash(h)] = true
 	}
-	for h := range slices.Chunk(b.hashes, len(residency.Hash{})) {
-		b.live = append(b.live, live[residency.Hash(h)] || b.kind == bodyRecord)
+	for h := range each(b.hashes) {
+		b.live = append(b.live, live[h] || b.kind == bodyRecord)
 	}
 	return rows.Err()
 }
@@ -137,8 +137,8 @@ func (s *Store) markRefs(w *writer, b block) error {
 		if !b.live[i] {
 			continue
 		}
-		for h := range slices.Chunk(body.refs, len(residency.Hash{})) {
-			named[residency.Hash(h)] = true
+		for h := range each(body.refs) {
+			named[h] = true
 		}
 	}
 	for h := range named {
@@ -167,8 +167,8 @@ func (s *Store) trim(w *writer, b block) error {
 			}
 		}
 	}
-	for h := range slices.Chunk(b.hashes, len(residency.Hash{})) {
-		if err := w.run("DELETE FROM body_tags WHERE tag = $1 AND block = $2", tag(residency.Hash(h)), b.id); err != nil {
+	for h := range each(b.hashes) {
+		if err := w.run("DELETE FROM body_tags WHERE tag = $1 AND block = $2", tag(h), b.id); err != nil {
 			return err
 		}
 	}

@@ -207,6 +207,8 @@ func TestCheckFinds(t *testing.T) {
 		"body cut":         {"UPDATE blocks SET data = $1 WHERE kind = 1", []any{[]byte{1, 2, 3}}, "body " + h.String() + " cannot be unpacked"},
 		"body gone":        {"DELETE FROM blocks WHERE kind = 1", nil, "body " + h.String() + " is not there"},
 		"location gone":    {"DELETE FROM blocks WHERE kind = 3", nil, "names a location that is not there"},
+		"hashes cut":       {"UPDATE blocks SET hashes = $1 WHERE kind = 1", []any{[]byte{1, 2}}, "2 bytes are no hashes"},
+		"hashes cut short": {"UPDATE blocks SET hashes = substr(hashes, 1, 40) WHERE kind = 1", nil, "40 bytes are no hashes"},
 		"body not found":   {"DELETE FROM body_tags WHERE tag IN (SELECT tag FROM body_tags ORDER BY tag LIMIT 1)", nil, "is not found by its tag"},
 		"packets changed":  {"UPDATE latest_packets SET hash = $1", []any{h[:]}, "has the hash"},
 		"span gone":        {"UPDATE spans SET last_seq = 9 WHERE last_seq = 1", nil, "what came before it ends with run 9"},

@@ -67,8 +67,8 @@ func (w *writer) untagged() ([]place, error) {
 		if err := rows.Scan(&id, &hashes); err != nil {
 			return nil, err
 		}
-		for h := range slices.Chunk(hashes, len(residency.Hash{})) {
-			places = append(places, place{tag(residency.Hash(h)), id})
+		for h := range each(hashes) {
+			places = append(places, place{tag(h), id})
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.tag, b.tag), cmp.Compare(a.block, b.block)) })
@@ -96,8 +96,8 @@ func (w *writer) there(bodies []body) (map[residency.Hash]bool, error) {
 				rows.Close()
 				return nil, err
 			}
-			for h := range slices.Chunk(hashes, len(residency.Hash{})) {
-				there[residency.Hash(h)] = true
+			for h := range each(hashes) {
+				there[h] = true
 			}
 		}
 		if err := rows.Err(); err != nil {
