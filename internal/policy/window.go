@@ -149,7 +149,8 @@ func (s *sight) wasOutside() bool {
 
 // retired reports whether the endpoint is out of use, as declared, and nothing
 // since then says otherwise: no address, and no silence that could hide one, nor
-// a memory that could not be read and may know of one. An endpoint that is an address cannot be seen again, as nobody is asked for it.
+// a memory that could not be read and may know of one. An endpoint that is an
+// address cannot be seen again, as nobody is asked for it.
 func (s *sight) retired() bool {
 	e := s.facts.Endpoint
 	if !e.RetiredAt(s.facts.At) {

@@ -44,8 +44,8 @@ func (c *checking) problem(format string, args ...any) {
 // against its hash, and that the spans of each endpoint follow each other and
 // name bodies that are there. It reads the store as it is at one instant, so that
 // runs may go on. What it finds is in Checked.Problems; an error means that it
-// could not be finished. Whether the evidence log is what was
-// signed is another question, answered by "residency verify".
+// could not be finished. Whether the evidence log is what was signed is another
+// question, answered by "residency verify".
 func (s *Store) Check(ctx context.Context) (Checked, error) {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

@@ -20,6 +20,20 @@ func readable(t *testing.T, s *store.Store, rounds ...residency.KeptRound) {
 	}
 }
 
+// begun begins a run and saves a round of it, and does not end it. It returns the
+// run's number.
+func begun(t *testing.T, s *store.Store, n int, round residency.KeptRound) int64 {
+	t.Helper()
+	seq, err := s.Begin(t.Context(), storetest.RunAt(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{round}}); err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
 // upTo returns the last block whose bodies have tags.
 func upTo(t *testing.T, s *store.Store) (n int64) {
 	t.Helper()
@@ -43,14 +57,8 @@ func TestBodiesWithoutTags(t *testing.T) {
 	first := storetest.Round(1, 1, 1)
 	storetest.Do(t, s, 1, first)
 	before := upTo(t, s)
-	seq, err := s.Begin(t.Context(), storetest.RunAt(2))
-	if err != nil {
-		t.Fatal(err)
-	}
 	second := storetest.Round(2, 2, 2)
-	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{second}}); err != nil {
-		t.Fatal(err)
-	}
+	begun(t, s, 2, second)
 	readable(t, s, first, second)
 	if now := upTo(t, s); now != before {
 		t.Errorf("tagged up to %d, then %d: want no tags while a small run is under way", before, now)
@@ -74,17 +82,11 @@ func TestTagsOfLargeRuns(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	defer s.Close()
-	seq, err := s.Begin(t.Context(), storetest.RunAt(1))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := s.Exec(t.Context(), "UPDATE tagged SET up_to = up_to - 3000"); err != nil { // as if there were so many
 		t.Fatal(err)
 	}
 	round := storetest.Round(1, 1, 1)
-	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{round}}); err != nil {
-		t.Fatal(err)
-	}
+	begun(t, s, 1, round)
 	if n := upTo(t, s); n <= 0 {
 		t.Errorf("tagged up to %d, want the tags written", n)
 	}
@@ -108,14 +110,8 @@ func TestNumbersOfBlocksAreNotUsedAgain(t *testing.T) {
 	if err := s.Exec(t.Context(), "DELETE FROM blocks WHERE id > $1", before); err != nil { // whatever stands last
 		t.Fatal(err)
 	}
-	seq, err := s.Begin(t.Context(), storetest.RunAt(4))
-	if err != nil {
-		t.Fatal(err)
-	}
 	round := storetest.Round(4, 4, 4)
-	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{round}}); err != nil {
-		t.Fatal(err)
-	}
+	begun(t, s, 4, round)
 	readable(t, s, round)
 }
 
@@ -125,14 +121,8 @@ func TestBodiesWhoseTagsAreBeingWritten(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	defer s.Close()
-	seq, err := s.Begin(t.Context(), storetest.RunAt(1))
-	if err != nil {
-		t.Fatal(err)
-	}
 	round := storetest.Round(1, 1, 1)
-	if err := s.Save(t.Context(), seq, residency.Batch{Rounds: []residency.KeptRound{round}}); err != nil {
-		t.Fatal(err)
-	}
+	seq := begun(t, s, 1, round)
 	got, err := s.BodiesWhile(t.Context(), []residency.Hash{residency.HashOf(round.Sight)}, func() {
 		if err := s.End(t.Context(), seq, residency.RunEnd{Run: storetest.RunAt(1)}); err != nil {
 			t.Error(err)
@@ -141,4 +131,21 @@ func TestBodiesWhoseTagsAreBeingWritten(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Errorf("bodies while their tags are written = %d, %v, want the one", len(got), err)
 	}
+}
+
+// TestHashesCutShort: what a damaged row has of hashes is no reason to panic,
+// neither for a reader nor for a run.
+func TestHashesCutShort(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	round := storetest.Round(1, 1, 1)
+	storetest.Do(t, s, 1, round)
+	if err := s.Exec(t.Context(), "UPDATE blocks SET hashes = substr(hashes, 1, 20) WHERE kind = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Bodies(t.Context(), []residency.Hash{residency.HashOf(round.Sight)}); err == nil {
+		t.Errorf("Bodies = %d, want an error", len(got))
+	}
+	begun(t, s, 2, storetest.Round(1, 2, 2))
 }

@@ -103,7 +103,7 @@ func (p *pass) open(ctx context.Context) {
 // fail notes, once for each kind, that the memory could not be used. Such a run
 // is partial: something outside that earlier runs showed may be missing in it.
 func (p *pass) fail(once *bool, what string, err error) {
-	p.run.Partial, p.run.PartialBy = true, "the memory could not be used"
+	p.run.Partial, p.run.PartialBy = true, PartialByMemory
 	if !*once {
 		*once = true
 		p.run.Notices = append(p.run.Notices, fmt.Sprintf("%s: %v", what, err))
